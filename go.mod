@@ -1,0 +1,3 @@
+module pkm
+
+go 1.26.0
