@@ -1,0 +1,101 @@
+package experiments
+
+// Config is the configuration of one experiment (design.md §5).
+//
+// The struct tags are the whole schema; keys, defaults, checks, messages and
+// the written form are all derived from them:
+//
+//	yaml     the key
+//	default  the value when the key is absent, written as YAML; a field
+//	         without one must be given
+//	oneof    the allowed words, separated by spaces
+//	min max above below   bounds of a number, or of each number of a list
+//	form     "folder": the text becomes the name of a folder
+//	zero     what a zero would mean, where it is refused
+//	note     what the reader of an error message should know about the bounds
+//	example  a value to show where the default is empty
+//
+// Obtain one from [Load] or [Parse]; after changing one, call [Config.Validate].
+type Config struct {
+	Name       string    `yaml:"name" form:"folder"`
+	Seed       int64     `yaml:"seed" default:"1"`
+	Precision  string    `yaml:"precision" default:"float64" oneof:"float64 float32"`
+	Data       Data      `yaml:"data"`
+	Network    Network   `yaml:"network"`
+	Loss       Loss      `yaml:"loss"`
+	Training   Training  `yaml:"training"`
+	Machines   []Machine `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
+	PathKernel string    `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
+}
+
+// Data says which samples are trained on and which are explained.
+type Data struct {
+	Source  string `yaml:"source" default:"digits" oneof:"digits fashion-mnist idx csv npz two-moons spirals sinusoid"`
+	Path    string `yaml:"path" default:"''"`                                                                     // of the file, for the sources idx, csv and npz
+	Train   int    `yaml:"train" default:"1000" min:"1" max:"1000000000" zero:"a batch of zero samples"`          // N, drawn with the seed
+	Query   int    `yaml:"query" default:"100" min:"1" max:"1000000000" zero:"a batch of zero samples"`           // M, held out
+	Classes []int  `yaml:"classes" default:"[]" min:"0" max:"1000000000" example:"[3, 8]" note:"[]: every class"` // subset, relabelled 0…
+}
+
+// Network describes f(x;w).
+type Network struct {
+	Kind       string `yaml:"kind" default:"mlp" oneof:"mlp cnn"`
+	Hidden     []int  `yaml:"hidden" default:"[64, 64]" min:"1" max:"1000000"` // widths of the hidden dense layers
+	Activation string `yaml:"activation" default:"tanh" oneof:"tanh relu sigmoid softplus gelu silu identity"`
+	Convs      []Conv `yaml:"convs" default:"[]" example:"[{filters: 8, kernel: 5}]"` // blocks before the dense layers, for kind cnn
+	Bias       bool   `yaml:"bias" default:"true"`
+	Init       Init   `yaml:"init"`
+}
+
+// Conv is one block of a convolutional network: convolution, activation, pooling.
+type Conv struct {
+	Filters  int    `yaml:"filters" min:"1" max:"1000000"`
+	Kernel   int    `yaml:"kernel" min:"1" max:"1000000"`
+	Stride   int    `yaml:"stride" default:"1" min:"1" max:"1000000"`
+	Padding  int    `yaml:"padding" default:"0" min:"0" max:"1000000"`
+	Pool     string `yaml:"pool" default:"none" oneof:"none max average"`
+	PoolSize int    `yaml:"pool_size" default:"2" min:"1" max:"1000000"`
+}
+
+// Init says how weights are drawn; biases start at zero. With the scheme
+// normal the standard deviation is Gain/√fan_in.
+type Init struct {
+	Scheme string  `yaml:"scheme" default:"glorot-normal" oneof:"glorot-normal glorot-uniform he-normal he-uniform normal zeros"`
+	Gain   float64 `yaml:"gain" default:"1" above:"0"`
+}
+
+// Loss is ℓ.
+type Loss struct {
+	Kind string `yaml:"kind" default:"cross-entropy" oneof:"cross-entropy squared-error logistic"`
+}
+
+// Training says how the weights move. A run is called diverged when its
+// training loss exceeds LossLimit times its initial loss; 0 switches that off.
+type Training struct {
+	Steps     int       `yaml:"steps" default:"500" min:"1" max:"1000000000"`                                         // S
+	BatchSize int       `yaml:"batch_size" default:"0" min:"0" max:"1000000000" note:"0: every sample of data.train"` // B
+	LossLimit float64   `yaml:"loss_limit" default:"10000" min:"0" note:"0: no limit"`
+	Optimizer Optimizer `yaml:"optimizer"`
+	Schedule  Schedule  `yaml:"schedule"`
+}
+
+// Optimizer turns gradients into Δ_s.
+type Optimizer struct {
+	Kind         string  `yaml:"kind" default:"sgd" oneof:"sgd adam adamw"`
+	LearningRate float64 `yaml:"learning_rate" default:"0.1" above:"0"`
+	Momentum     float64 `yaml:"momentum" default:"0" min:"0" below:"1"`
+	Nesterov     bool    `yaml:"nesterov" default:"false"`
+	WeightDecay  float64 `yaml:"weight_decay" default:"0" min:"0"`
+}
+
+// Schedule is η_s as a multiple of the learning rate.
+type Schedule struct {
+	Kind string `yaml:"kind" default:"constant" oneof:"constant step cosine linear-warmup"`
+}
+
+// Machine is one kernel machine to build; see [Rules] for the rules of a family.
+type Machine struct {
+	Name   string `yaml:"name" form:"folder"` // also its folder under arrays/
+	Family string `yaml:"family" oneof:"exact flow"`
+	Rule   string `yaml:"rule"`
+}

@@ -1,0 +1,213 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// checker collects the faults of a configuration.
+type checker struct {
+	schema *field
+	errs   []ranked
+	faulty map[string]bool // full keys whose fault is recorded: their values mean nothing
+	meant  map[string]bool // full keys that an unknown key seems to mean: they are not missing
+	unread bool            // the file could not be read: nothing is known to be missing
+}
+
+func newChecker() *checker {
+	return &checker{schema: configSchema(), faulty: map[string]bool{}, meant: map[string]bool{}}
+}
+
+// layer is what one source says: values nested as in the file, and where each
+// full key stands.
+type layer struct {
+	src     *source
+	values  map[string]any
+	origins map[string]origin
+}
+
+// value checks n against the shape of f, keys and types, and returns it as Go
+// values: map[string]any, []any, int64, float64, bool, string. ok is false
+// when n itself has the wrong type, which is then recorded.
+func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok bool) {
+	l.origins[path] = origin{src: l.src, line: n.line, col: n.col}
+	switch f.typ.Kind() {
+	case reflect.Struct:
+		if n.kind == mapNode {
+			return c.section(l, n, f, path), true
+		}
+	case reflect.Slice:
+		if n.kind == listNode {
+			return c.list(l, n, f, path), true
+		}
+	case reflect.Bool:
+		if n.kind == boolNode {
+			return strings.EqualFold(n.text, "true"), true
+		}
+	case reflect.String:
+		if n.kind == textNode {
+			return n.text, true
+		}
+	case reflect.Int, reflect.Int64:
+		if n.kind == intNode {
+			i, err := parseInt(n.text)
+			if err == nil {
+				return i, true
+			}
+			c.wrong(l, path, ConfigError{Found: n.text, Fault: "which does not fit into 64 bits", Allowed: f.allowed()})
+			return nil, false
+		}
+	case reflect.Float64:
+		if n.kind == intNode || n.kind == floatNode {
+			x, err := parseFloat(n.text)
+			if err == nil {
+				return x, true
+			}
+			c.wrong(l, path, ConfigError{Found: n.text, Fault: "which is too large", Allowed: f.allowed()})
+			return nil, false
+		}
+	}
+	c.wrong(l, path, ConfigError{Found: n.found(), Allowed: f.allowed(), Nearest: n.as(f)})
+	return nil, false
+}
+
+// wrong records a fault of the value at path.
+func (c *checker) wrong(l *layer, path string, e ConfigError) {
+	e.Key = path
+	c.faulty[path] = true
+	c.add(l.origins[path], e)
+}
+
+// section checks the keys of a mapping.
+func (c *checker) section(l *layer, n *node, f *field, path string) map[string]any {
+	out := map[string]any{}
+	first := map[string]entry{}
+	for _, e := range n.entries {
+		here := origin{src: l.src, line: e.line, col: e.col}
+		key := joinKey(path, e.key)
+		if before, twice := first[e.key]; twice && (e.merged || !before.merged) {
+			if !e.merged {
+				c.add(here, ConfigError{Key: key, Fault: fmt.Sprintf("given twice, first at line %d", before.line), Allowed: "each key once"})
+			}
+			continue
+		}
+		first[e.key] = e
+		sub := f.child(e.key)
+		if sub == nil {
+			c.unknown(here, key, e.key, f, path)
+			continue
+		}
+		value, ok := c.value(l, e.value, sub, key)
+		if ok {
+			out[e.key] = value
+		} else {
+			delete(out, e.key)
+		}
+	}
+	return out
+}
+
+// unknown records the key, which the section f does not have.
+func (c *checker) unknown(o origin, path, key string, f *field, section string) {
+	e := ConfigError{Key: path, Fault: faultUnknownKey, Allowed: strings.Join(f.keys(), ", ")}
+	if near := nearest(key, f.keys()); near != "" {
+		e.Nearest = joinKey(section, near)
+		c.meant[e.Nearest] = true
+	} else if o.src.file != "" && c.schema.find(path) != nil {
+		e.Fault = "unknown key with dots in it"
+		e.Allowed = "nested keys, " + strings.ReplaceAll(path, ".", ": {") + ": …" + strings.Repeat("}", strings.Count(path, "."))
+	} else {
+		e.Nearest = c.elsewhere(key)
+	}
+	c.add(o, e)
+}
+
+// elsewhere returns the full key, in any section, whose last part is nearest
+// to key.
+func (c *checker) elsewhere(key string) string {
+	var last []string
+	paths := c.schema.paths()
+	for _, path := range paths {
+		last = append(last, path[strings.LastIndexByte(path, '.')+1:])
+	}
+	near := nearest(key, last)
+	for i := range paths {
+		if near != "" && last[i] == near {
+			return paths[i]
+		}
+	}
+	return ""
+}
+
+// list checks the items of a list. An item of the wrong type stays in it, as a
+// zero, so that the others keep their numbers.
+func (c *checker) list(l *layer, n *node, f *field, path string) []any {
+	out := []any{}
+	for i, item := range n.items {
+		key := itemPath(path, i)
+		value, ok := c.value(l, item, f.elem, key)
+		if section, isSection := value.(map[string]any); isSection {
+			c.complete(l, section, f.elem, key)
+		}
+		if !ok && f.elem.isSection() {
+			value = map[string]any{}
+		} else if !ok {
+			value = int64(0)
+		}
+		out = append(out, value)
+	}
+	return out
+}
+
+// complete fills in the defaults of an item of a list, and records the keys
+// that have none and are missing.
+func (c *checker) complete(l *layer, section map[string]any, f *field, path string) {
+	for _, sub := range f.children {
+		key := joinKey(path, sub.key)
+		if _, given := section[sub.key]; given || c.faulty[key] {
+			continue
+		}
+		if text, ok := sub.tag.Lookup("default"); ok {
+			section[sub.key] = c.parseDefault(sub, text)
+			continue
+		}
+		c.faulty[key] = true
+		if c.meant[key] {
+			continue
+		}
+		allowed := sub.allowed()
+		if sub.key == "rule" {
+			allowed = allRules
+		}
+		c.add(l.origins[path], ConfigError{Key: key, Fault: "missing", Allowed: allowed})
+	}
+}
+
+// parseInt reads a decimal integer, or one with the prefix 0x, 0o or 0b.
+func parseInt(text string) (int64, error) {
+	base := 10
+	if digits := strings.TrimLeft(text, "+-"); len(digits) > 1 && digits[0] == '0' && strings.ContainsRune("xob", rune(digits[1])) {
+		base = 0
+	}
+	return strconv.ParseInt(text, base, 64)
+}
+
+// parseFloat reads a number as YAML and TOML write it.
+func parseFloat(text string) (float64, error) {
+	switch strings.TrimLeft(strings.ToLower(text), "+-.") {
+	case "inf":
+		if text[0] == '-' {
+			return math.Inf(-1), nil
+		}
+		return math.Inf(1), nil
+	case "nan":
+		return math.NaN(), nil
+	}
+	if i, err := parseInt(text); err == nil {
+		return float64(i), nil
+	}
+	return strconv.ParseFloat(text, 64)
+}

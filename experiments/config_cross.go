@@ -1,0 +1,99 @@
+package experiments
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	allRules   = "for family exact " + exactRules + "; for family flow " + flowRules
+	exactRules = "left, trapezoid, midpoint-K, gauss-K with K from 1 to 64, adaptive"
+	flowRules  = "left, trapezoid"
+)
+
+// Rules returns the quadrature rules of a machine family, exact or flow; none
+// for any other (design.md §2).
+func Rules(family string) []string {
+	switch family {
+	case "flow":
+		return []string{"left", "trapezoid"}
+	case "exact":
+		rules := []string{"left", "trapezoid", "adaptive"}
+		for k := 1; k <= 64; k++ {
+			rules = append(rules, "midpoint-"+strconv.Itoa(k), "gauss-"+strconv.Itoa(k))
+		}
+		return rules
+	}
+	return nil
+}
+
+// crossChecks records the values that are impossible beside other values.
+func (v *validator) crossChecks(config *Config) {
+	v.data(&config.Data)
+	training := &config.Training
+	if training.LossLimit > 0 && training.LossLimit < 1 {
+		v.fail("training.loss_limit", ConfigError{Found: strconv.FormatFloat(training.LossLimit, 'g', -1, 64), Fault: "which the initial loss exceeds", Allowed: "0 (no limit), or a number of at least 1"})
+	}
+	if training.BatchSize > config.Data.Train && !v.faulty["data.train"] {
+		v.fail("training.batch_size", ConfigError{Found: strconv.Itoa(training.BatchSize), Fault: fmt.Sprintf("more than the %d training samples", config.Data.Train), Allowed: "a whole number, at least 0 (0: every sample of data.train) and at most data.train"})
+	}
+	if len(config.Machines) == 0 && config.PathKernel != "none" && !v.faulty["path_kernel"] {
+		v.fail("machines", ConfigError{Found: "an empty list", Fault: "while path_kernel is " + word(config.PathKernel), Allowed: "at least one machine, or path_kernel: none"})
+	}
+	v.machines(config.Machines)
+}
+
+func (v *validator) data(data *Data) {
+	fromFile := slices.Contains([]string{"idx", "csv", "npz"}, data.Source)
+	if fromFile && data.Path == "" {
+		v.fail("data.path", ConfigError{Found: "no path", Fault: "while data.source is " + data.Source, Allowed: "the path of the file"})
+	}
+	if !fromFile && data.Path != "" && !v.faulty["data.source"] {
+		v.fail("data.path", ConfigError{Found: strconv.Quote(data.Path), Fault: "while data.source is " + data.Source, Allowed: "a path only with the sources idx, csv, npz"})
+	}
+	if len(data.Classes) == 1 {
+		v.fail("data.classes", ConfigError{Found: "one class", Allowed: "at least two classes, such as [3, 8], or [] for every class"})
+	}
+	for i, class := range data.Classes {
+		if first := slices.Index(data.Classes, class); first < i && !v.faulty[itemPath("data.classes", first)] {
+			v.fail(itemPath("data.classes", i), ConfigError{Found: strconv.Itoa(class), Fault: "given twice", Allowed: "each class once"})
+		}
+	}
+}
+
+func (v *validator) machines(machines []Machine) {
+	for i, m := range machines {
+		path := itemPath("machines", i)
+		for j, earlier := range machines[:i] {
+			if m.Name == "" || !strings.EqualFold(m.Name, earlier.Name) {
+				continue
+			}
+			fault := fmt.Sprintf("the name of machines[%d] too", j)
+			if m.Name != earlier.Name {
+				fault = fmt.Sprintf("which differs from the name %s of machines[%d] only by case", earlier.Name, j)
+			}
+			v.fail(path+".name", ConfigError{Found: word(m.Name), Fault: fault, Allowed: "a name of its own for each machine, for its folder"})
+		}
+		if strings.HasSuffix(strings.ToLower(m.Name), ".npy") {
+			v.fail(path+".name", ConfigError{Found: word(m.Name), Fault: "which may be the name of an array", Allowed: "a name without .npy"})
+		}
+		rules := Rules(m.Family)
+		if rules == nil || slices.Contains(rules, m.Rule) {
+			continue // an impossible family is recorded already
+		}
+		e := ConfigError{Found: word(m.Rule), Fault: "not a rule of family " + m.Family, Allowed: exactRules}
+		if m.Family == "flow" {
+			e.Allowed = flowRules
+		}
+		e.Nearest = nearest(m.Rule, rules)
+		if stem(e.Nearest) == stem(m.Rule) {
+			e.Nearest = "" // only the number differs, and which was meant is unknown
+		}
+		v.fail(path+".rule", e)
+	}
+}
+
+// stem returns a rule's name without its number.
+func stem(rule string) string { return strings.TrimRight(rule, "0123456789") }

@@ -1,0 +1,132 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// node is a value as it stands in a file, a variable or an override, before
+// the schema is known. All formats are read into it.
+type node struct {
+	kind      nodeKind
+	text      string // of a scalar
+	line, col int
+	entries   []entry // of a mapping, in order, duplicates included
+	items     []*node // of a list
+}
+
+// entry is one key of a mapping.
+type entry struct {
+	key       string
+	line, col int
+	value     *node
+	merged    bool // brought by a YAML merge key: gives way to the mapping's own
+}
+
+type nodeKind int
+
+const (
+	nullNode nodeKind = iota
+	boolNode
+	intNode
+	floatNode
+	textNode
+	listNode
+	mapNode
+	otherNode // a date, a YAML tag: nothing a configuration uses
+)
+
+// found describes the node for an error message.
+func (n *node) found() string {
+	switch n.kind {
+	case nullNode:
+		return "nothing (null: leave the key out to keep its default)"
+	case boolNode:
+		return n.text + " (true or false)"
+	case intNode:
+		return n.text + " (a whole number)"
+	case floatNode:
+		return n.text + " (a decimal number)"
+	case textNode:
+		return fmt.Sprintf("%q (text)", n.text)
+	case listNode:
+		return "a list"
+	case mapNode:
+		return "a mapping"
+	}
+	return n.text
+}
+
+// as returns the value of the type of f that n, which is of another type, may
+// be meant for, or "".
+func (n *node) as(f *field) string {
+	scalar := n.kind == boolNode || n.kind == intNode || n.kind == floatNode || n.kind == textNode
+	whole := func(text string) bool { _, err := parseInt(text); return err == nil }
+	switch f.typ.Kind() {
+	case reflect.String:
+		if scalar && len(f.oneOf()) == 0 {
+			return fmt.Sprintf("%q", n.text)
+		}
+	case reflect.Slice:
+		if n.kind == intNode && !f.elem.isSection() {
+			return "[" + n.text + "]"
+		}
+	case reflect.Bool:
+		switch strings.ToLower(n.text) {
+		case "true", "yes", "on", "1":
+			return "true"
+		case "false", "no", "off", "0":
+			return "false"
+		}
+	case reflect.Int, reflect.Int64:
+		if n.kind == textNode && whole(n.text) {
+			return n.text
+		}
+		if x, err := parseFloat(n.text); n.kind == floatNode && err == nil && x == math.Trunc(x) && math.Abs(x) < 1e15 {
+			return strconv.FormatInt(int64(x), 10)
+		}
+	case reflect.Float64:
+		if kind := plainKind(n.text); n.kind == textNode && (kind == intNode || kind == floatNode) {
+			return n.text
+		}
+	}
+	return ""
+}
+
+// plainKind returns the kind of an unquoted scalar by the core schema of
+// YAML 1.2, §10.3.2. (The YAML parser's own resolution is that of no version:
+// it takes 1e-3 for text and 010 for eight.)
+func plainKind(text string) nodeKind {
+	switch text {
+	case "", "~", "null", "Null", "NULL":
+		return nullNode
+	case "true", "True", "TRUE", "false", "False", "FALSE":
+		return boolNode
+	case ".nan", ".NaN", ".NAN":
+		return floatNode
+	}
+	switch {
+	case matches(`^([-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$`, text):
+		return intNode
+	case matches(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`, text),
+		matches(`^[-+]?(\.inf|\.Inf|\.INF)$`, text):
+		return floatNode
+	}
+	return textNode
+}
+
+// matches compiles at each call: a configuration has some dozens of scalars.
+func matches(pattern, text string) bool {
+	return regexp.MustCompile(pattern).MatchString(text)
+}
+
+// at returns the line and column (1-based, in characters) of a byte offset.
+func at(text string, offset int) (line, col int) {
+	before := text[:max(0, min(offset, len(text)))]
+	start := strings.LastIndexByte(before, '\n') + 1
+	return strings.Count(before, "\n") + 1, len([]rune(before[start:])) + 1
+}

@@ -1,0 +1,210 @@
+package experiments
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares got with a file, or writes the file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// TestWrongConfigurations compares the messages for each file of
+// testdata/wrong with the .txt beside it.
+func TestWrongConfigurations(t *testing.T) {
+	files, err := filepath.Glob("testdata/wrong/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := 0
+	for _, file := range files {
+		if filepath.Ext(file) == ".txt" {
+			continue
+		}
+		tested++
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			config, err := Load(filepath.ToSlash(file), nil, nil)
+			if err == nil {
+				t.Fatalf("accepted: %+v", config)
+			}
+			for _, fault := range faults(t, err) {
+				if fault.File == "" || fault.Source != fault.File {
+					t.Errorf("%v names the file %q and the source %q", fault, fault.File, fault.Source)
+				}
+			}
+			golden(t, file+".txt", err.Error()+"\n")
+		})
+	}
+	if tested < 25 {
+		t.Errorf("only %d files", tested)
+	}
+}
+
+// faults returns the faults joined in err.
+func faults(t *testing.T, err error) []*ConfigError {
+	t.Helper()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("%v is not joined", err)
+	}
+	var out []*ConfigError
+	for _, e := range joined.Unwrap() {
+		var fault *ConfigError
+		if !errors.As(e, &fault) {
+			t.Fatalf("%v is no ConfigError", e)
+		}
+		if first, _, _ := strings.Cut(e.Error(), "\n"); first == "" || strings.Count(e.Error(), "\n") > 2 {
+			t.Errorf("%q is not one line and an excerpt", e.Error())
+		}
+		out = append(out, fault)
+	}
+	return out
+}
+
+// TestRefusals are the faults that need no file: the first line of each, in
+// order.
+func TestRefusals(t *testing.T) {
+	const valid = "name: x\n"
+	const width = ", at least 1 and at most 1000000000"
+	tests := []struct {
+		name, text         string
+		environ, overrides []string
+		want               []string
+	}{
+		{"no name", "seed: 1\n", nil, nil, []string{"f.yaml: name: missing; allowed: " + folderNames}},
+		{"no equals sign", valid, nil, []string{"training.steps"}, []string{"override training.steps: has no =; allowed: key=value, such as training.steps=100"}},
+		{"an unknown override", valid, nil, []string{"training.step=1"}, []string{"override training.step=1: training.step: unknown key; did you mean training.steps? allowed here: steps, batch_size, loss_limit, optimizer, schedule"}},
+		{"an override of another section", valid, nil, []string{"learning_rate=1"}, []string{"override learning_rate=1: learning_rate: unknown key; did you mean training.optimizer.learning_rate? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
+		{"an override of an item", valid, nil, []string{"machines[0].rule=left"}, []string{"override machines[0].rule=left: machines[0].rule: a list is replaced as a whole; allowed: machines=[…]"}},
+		{"an override below a value", valid, nil, []string{"seed.x=1"}, []string{"override seed.x=1: seed.x: unknown key: seed has no keys below it; allowed: seed=a whole number"}},
+		{"an override of nothing", valid, nil, []string{"=1"}, []string{"override =1: unknown key; allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
+		{"an override without a value", valid, nil, []string{"seed="}, []string{"override seed=: seed: found nothing (null: leave the key out to keep its default); allowed: a whole number"}},
+		{"an override that is no YAML", valid, nil, []string{"network.hidden=[8"}, []string{"override network.hidden=[8: network.hidden: cannot be read as YAML: sequence end token ']' not found; allowed: a list of whole numbers, at least 1 and at most 1000000, such as [64, 64]"}},
+		{"an unknown key in an override", valid, nil, []string{"machines=[{name: a, famly: flow, rule: left}]"}, []string{
+			"override machines=[{name: a, famly: flow, rule: left}]: machines[0].famly: unknown key; did you mean machines[0].family? allowed here: name, family, rule",
+		}},
+		{"an unknown variable", valid, []string{"PKM_TRAINING_STEP=1"}, nil, []string{"environment variable PKM_TRAINING_STEP: unknown variable; did you mean PKM_TRAINING_STEPS? allowed: PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps"}},
+		{"a variable of the wrong type", valid, []string{"PKM_TRAINING_STEPS=ten"}, nil, []string{`environment variable PKM_TRAINING_STEPS: training.steps: found "ten" (text); allowed: a whole number` + width}},
+		{"the source of the value that is used", "name: x\ntraining: {steps: -1}\n", []string{"PKM_TRAINING_STEPS=-2"}, nil, []string{"environment variable PKM_TRAINING_STEPS: training.steps: found -2; allowed: a whole number" + width}},
+		{"the override over the variable", valid, []string{"PKM_TRAINING_STEPS=-2"}, []string{"training.steps=-3"}, []string{"override training.steps=-3: training.steps: found -3; allowed: a whole number" + width}},
+		{"a faulty list under a right one", "name: x\nmachines: [{name: a, family: flow, rule: gauss-3}]\n", nil, []string{"machines=[{name: a, family: flow, rule: simpson}]"}, []string{
+			"override machines=[{name: a, family: flow, rule: simpson}]: machines[0].rule: found simpson, not a rule of family flow; allowed: left, trapezoid"}},
+		{"every source at once", "name: x\nsead: 1\n", []string{"PKM_SED=1"}, []string{"sed=1"}, []string{
+			"f.yaml:2:1: sead: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel",
+			"environment variable PKM_SED: unknown variable; did you mean PKM_SEED? allowed: PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps",
+			"override sed=1: sed: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
+		{"a terminal sequence", valid, nil, []string{"name=\"\x1b[31m\"", "network.activation=\"\\e]0;\\a\""}, []string{
+			"override name=\"\ufffd[31m\": name: found \"\\x1b[31m\"; allowed: " + folderNames,
+			"override network.activation=\"\\e]0;\\a\": network.activation: found \"\\x1b]0;\\a\"; allowed: tanh, relu, sigmoid, softplus, gelu, silu, identity"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			config, err := Parse("f.yaml", []byte(test.text), "yaml", test.overrides, test.environ)
+			if err == nil {
+				t.Fatalf("accepted: %+v", config)
+			}
+			var got []string
+			for _, fault := range faults(t, err) {
+				first, _, _ := strings.Cut(fault.Error(), "\n")
+				got = append(got, first)
+			}
+			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+		})
+	}
+}
+
+// TestRefusedValues checks one value each: the key that is refused, and a part
+// of the message.
+func TestRefusedValues(t *testing.T) {
+	tests := []struct{ override, want string }{
+		{"name=''", `name: found ""; allowed: a folder name: letters`},
+		{"name=a/b", `name: found "a/b"`},
+		{`name=a\b`, `name: found "a\\b"`},
+		{"name=..", `name: found ".."`},
+		{"name=a.", `name: found "a."`},
+		{"name=-a", `name: found "-a"`},
+		{"name=" + strings.Repeat("a", 101), "name: found "},
+		{"seed=9223372036854775808", "seed: found 9223372036854775808, which does not fit into 64 bits"},
+		{"seed=1.5", "seed: found 1.5 (a decimal number); allowed: a whole number"},
+		{"data.train=0", "data.train: found 0, a batch of zero samples; allowed"},
+		{"data.query=0", "data.query: found 0, a batch of zero samples; allowed"},
+		{"data.classes=[3]", "data.classes: found one class"},
+		{"data.classes=[3,4,3]", "data.classes[2]: found 3, given twice"},
+		{"data.classes=[3,-1]", "data.classes[1]: found -1"},
+		{"data.path=x.csv", "data.path: found \"x.csv\", while data.source is digits"},
+		{"data.source=csv", "data.path: found no path, while data.source is csv"},
+		{"data.source=spirals", "data.source: found spirals, not supported yet; supported: digits"},
+		{"network.hidden=[8,0]", "network.hidden[1]: found 0; allowed: a whole number, at least 1"},
+		{"network.hidden=[1000001]", "network.hidden[0]: found 1000001"},
+		{"network.kind=cnn", "network.kind: found cnn, not supported yet; supported: mlp"},
+		{"network.convs=[{filters: 8, kernel: 5}]", "network.convs: found a list with blocks, not supported yet; supported: []"},
+		{"network.init.gain=0", "network.init.gain: found 0; allowed: a finite number, above 0"},
+		{"network.init.scheme=glorotnormal", "did you mean glorot-normal?"},
+		{"loss.kind=logistic", "loss.kind: found logistic, not supported yet; supported: cross-entropy, squared-error"},
+		{"training.steps=0", "training.steps: found 0"},
+		{"training.batch_size=-1", "training.batch_size: found -1; allowed: a whole number, at least 0 and at most 1000000000 (0: every sample of data.train)"},
+		{"training.batch_size=10", "training.batch_size: found 10, not supported yet; supported: 0"},
+		{"training.batch_size=1001", "training.batch_size: found 1001, more than the 1000 training samples"},
+		{"training.loss_limit=-1", "training.loss_limit: found -1"},
+		{"training.loss_limit=0.5", "training.loss_limit: found 0.5, which the initial loss exceeds"},
+		{"training.optimizer.kind=adam", "training.optimizer.kind: found adam, not supported yet; supported: sgd"},
+		{"training.optimizer.learning_rate=0", "training.optimizer.learning_rate: found 0; allowed: a finite number, above 0"},
+		{"training.optimizer.learning_rate=.nan", "training.optimizer.learning_rate: found NaN"},
+		{"training.optimizer.learning_rate=.inf", "training.optimizer.learning_rate: found +Inf"},
+		{"training.optimizer.learning_rate=1e400", "training.optimizer.learning_rate: found 1e400, which is too large"},
+		{"training.optimizer.momentum=0.9", "training.optimizer.momentum: found 0.9, not supported yet; supported: 0"},
+		{"training.optimizer.momentum=1", "training.optimizer.momentum: found 1; allowed: a finite number, at least 0 and below 1"},
+		{"training.optimizer.nesterov=true", "training.optimizer.nesterov: found true, not supported yet; supported: false"},
+		{"training.optimizer.weight_decay=0.1", "training.optimizer.weight_decay: found 0.1, not supported yet; supported: 0"},
+		{"training.schedule.kind=cosine", "training.schedule.kind: found cosine, not supported yet; supported: constant"},
+		{"machines=[]", "machines: found an empty list, while path_kernel is trace; allowed: at least one machine, or path_kernel: none"},
+		{"machines=[{name: a, family: exact, rule: adaptive}]", "machines[0].rule: found adaptive, not supported yet; supported: left, trapezoid, midpoint-K, gauss-K with K from 1 to 64"},
+		{"machines=[{name: a, family: flow, rule: adaptive}]", "machines[0].rule: found adaptive, not a rule of family flow; allowed: left, trapezoid"},
+		{"machines=[{name: a, family: exact, rule: gauss-0}]", "machines[0].rule: found gauss-0, not a rule of family exact; allowed"},
+		{"machines=[{name: a, family: exact, rule: gauss-65}]", "machines[0].rule: found gauss-65, not a rule of family exact; allowed"},
+		{"machines=[{name: a, family: exact, rule: gaus-3}]", "did you mean gauss-3?"},
+		{"machines=[{name: a, family: flow, rule: left}, {name: A, family: flow, rule: left}]", "machines[1].name: found A, which differs from the name a of machines[0] only by case"},
+		{"machines=[{name: a, family: flow, rule: left}, {name: a, family: flow, rule: left}]", "machines[1].name: found a, the name of machines[0] too"},
+		{"machines=[{name: .., family: flow, rule: left}]", `machines[0].name: found ".."`},
+		{"machines=[{name: outputs_final.npy, family: flow, rule: left}]", "machines[0].name: found outputs_final.npy"},
+		{"precision=float46", "did you mean float64?"},
+		{"path_kernel=true", "path_kernel: found true (true or false); allowed: trace, full, none"},
+		{"data.train=2026-01-01", "data.train: found \"2026-01-01\" (text)"},
+		{"data.train=!!int 5", "data.train: found the YAML tag !!int"},
+	}
+	for _, test := range tests {
+		_, err := Parse("f.yaml", []byte("name: x\n"), "yaml", []string{test.override}, nil)
+		if err == nil {
+			t.Errorf("%s: accepted", test.override)
+			continue
+		}
+		if all := faults(t, err); len(all) != 1 && test.override != "data.source=csv" {
+			t.Errorf("%s: %d faults: %v", test.override, len(all), err)
+		}
+		if !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got\n%v\nwant\n%s", test.override, err, test.want)
+		}
+	}
+}
