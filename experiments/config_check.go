@@ -88,10 +88,8 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 	for _, e := range n.entries {
 		here := origin{src: l.src, line: e.line, col: e.col}
 		key := joinKey(path, e.key)
-		if before, twice := first[e.key]; twice && (e.merged || !before.merged) {
-			if !e.merged {
-				c.add(here, ConfigError{Key: key, Fault: fmt.Sprintf("given twice, first at line %d", before.line), Allowed: "each key once"})
-			}
+		if before, twice := first[e.key]; twice {
+			c.add(here, ConfigError{Key: key, Fault: fmt.Sprintf("given twice, first at line %d", before.line), Allowed: "each key once"})
 			continue
 		}
 		first[e.key] = e
@@ -100,11 +98,8 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 			c.unknown(here, key, e.key, f, path)
 			continue
 		}
-		value, ok := c.value(l, e.value, sub, key)
-		if ok {
+		if value, ok := c.value(l, e.value, sub, key); ok {
 			out[e.key] = value
-		} else {
-			delete(out, e.key)
 		}
 	}
 	return out

@@ -23,6 +23,10 @@ const (
 // key=value overrides. The format follows from the extension: .yaml, .yml,
 // .json or .toml. Keys that no layer gives have their defaults.
 //
+// Unknown keys and wrong types are refused in every layer, also where a higher
+// layer covers them; values are judged by the layer that prevails, which the
+// message names.
+//
 // Every fault found is returned, joined, as a [*ConfigError]; a file that
 // cannot be read also matches the cause, such as [fs.ErrNotExist].
 func Load(path string, overrides, environ []string) (*Config, error) {

@@ -24,7 +24,6 @@ type entry struct {
 	key       string
 	line, col int
 	value     *node
-	merged    bool // brought by a YAML merge key: gives way to the mapping's own
 }
 
 type nodeKind int

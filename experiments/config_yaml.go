@@ -99,15 +99,13 @@ func (r *yamlReader) node(n ast.Node) *node {
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		out.kind = mapNode
-		for _, value := range n.Values {
-			r.entry(out, value)
-		}
+		r.entries(out, n.Values)
 		if !n.IsFlowStyle && len(out.entries) > 0 {
 			out.line, out.col = out.entries[0].line, out.entries[0].col
 		}
 	case *ast.MappingValueNode:
 		out.kind = mapNode
-		r.entry(out, n)
+		r.entries(out, []*ast.MappingValueNode{n})
 	case *ast.SequenceNode:
 		out.kind = listNode
 		for _, value := range n.Values {
@@ -141,33 +139,46 @@ func (*node) tokenText(n ast.Node) string {
 	return ""
 }
 
-// entry reads one key and its value into the mapping out. The keys that a
-// merge key (<<) brings give way to those of the mapping itself.
-func (r *yamlReader) entry(out *node, n *ast.MappingValueNode) {
-	if n.Key.IsMergeKey() {
-		merged := r.node(n.Value)
-		sources := []*node{merged}
-		if merged.kind == listNode {
-			sources = merged.items
+// entries reads the keys and values of a mapping into out. The keys that a
+// merge key (<<) brings give way to those of the mapping itself, and to those
+// merged before.
+func (r *yamlReader) entries(out *node, values []*ast.MappingValueNode) {
+	var merged []entry
+	for _, n := range values {
+		if n.Key.IsMergeKey() {
+			merged = append(merged, r.merged(n.Value)...)
+			continue
 		}
-		for _, src := range sources {
-			if src.kind != mapNode && r.fault == nil {
-				r.fault = &ConfigError{Line: merged.line, Column: merged.col, Key: "<<", Found: src.found(), Allowed: "the alias of a mapping"}
-			}
-			for _, e := range src.entries {
-				e.merged = true
-				out.entries = append(out.entries, e)
-			}
+		e := entry{}
+		if key, ok := n.Key.(ast.Node); ok {
+			k := r.node(key)
+			e.key, e.line, e.col = k.text, k.line, k.col
 		}
-		return
+		e.value = r.node(n.Value)
+		out.entries = append(out.entries, e)
 	}
-	e := entry{}
-	if key, ok := n.Key.(ast.Node); ok {
-		k := r.node(key)
-		e.key, e.line, e.col = k.text, k.line, k.col
+	for _, e := range merged {
+		if out.entry(e.key) == nil {
+			out.entries = append(out.entries, e)
+		}
 	}
-	e.value = r.node(n.Value)
-	out.entries = append(out.entries, e)
+}
+
+// merged returns the entries of the mapping, or mappings, under a merge key.
+func (r *yamlReader) merged(value ast.Node) []entry {
+	n := r.node(value)
+	sources := []*node{n}
+	if n.kind == listNode {
+		sources = n.items
+	}
+	var entries []entry
+	for _, src := range sources {
+		if src.kind != mapNode && r.fault == nil {
+			r.fault = &ConfigError{Line: n.line, Column: n.col, Key: "<<", Found: src.found(), Allowed: "the alias of a mapping"}
+		}
+		entries = append(entries, src.entries...)
+	}
+	return entries
 }
 
 // alias reads what the alias n stands for.
