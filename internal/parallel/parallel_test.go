@@ -1,0 +1,224 @@
+package parallel
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// withProcs runs f under the given GOMAXPROCS.
+func withProcs(t testing.TB, procs int, f func()) {
+	t.Helper()
+	old := runtime.GOMAXPROCS(procs)
+	defer runtime.GOMAXPROCS(old)
+	f()
+}
+
+// The cut is [0,tile), [tile,2·tile) … whatever GOMAXPROCS is.
+func TestTilesCut(t *testing.T) {
+	for _, tc := range []struct {
+		n, tile int
+		want    map[int]int // lo to hi
+	}{
+		{0, 1, map[int]int{}},
+		{1, 1, map[int]int{0: 1}},
+		{5, 8, map[int]int{0: 5}},
+		{8, 8, map[int]int{0: 8}},
+		{9, 8, map[int]int{0: 8, 8: 9}},
+		{10, 3, map[int]int{0: 3, 3: 6, 6: 9, 9: 10}},
+		{3, math.MaxInt, map[int]int{0: 3}},
+	} {
+		for _, procs := range []int{1, 2, 3, 16} {
+			withProcs(t, procs, func() {
+				var mu sync.Mutex
+				got := map[int]int{}
+				Tiles(tc.n, tc.tile, func(lo, hi int) {
+					mu.Lock()
+					defer mu.Unlock()
+					if _, twice := got[lo]; twice {
+						t.Errorf("Tiles(%d, %d) ran tile %d twice", tc.n, tc.tile, lo)
+					}
+					got[lo] = hi
+				})
+				if fmt.Sprint(got) != fmt.Sprint(tc.want) {
+					t.Errorf("GOMAXPROCS %d: Tiles(%d, %d) cut %v, want %v", procs, tc.n, tc.tile, got, tc.want)
+				}
+			})
+		}
+	}
+}
+
+// A worker index is below Workers and never in use by two calls at once.
+func TestTilesWorkerOwnsItsIndex(t *testing.T) {
+	withProcs(t, 4, func() {
+		const n, tile = 1000, 3
+		workers := Workers(n, tile)
+		if workers != 4 {
+			t.Fatalf("Workers = %d, want 4", workers)
+		}
+		busy := make([]atomic.Bool, workers)
+		sums := make([]int, workers) // unsynchronised: the race detector checks the claim too
+		// GOMAXPROCS may change between Workers and TilesWorker.
+		runtime.GOMAXPROCS(8)
+		TilesWorker(workers, n, tile, func(worker, lo, hi int) {
+			if !busy[worker].CompareAndSwap(false, true) {
+				t.Errorf("worker %d runs two tiles at once", worker)
+			}
+			for i := lo; i < hi; i++ {
+				sums[worker] += i
+			}
+			runtime.Gosched()
+			busy[worker].Store(false)
+		})
+		total := 0
+		for _, s := range sums {
+			total += s
+		}
+		if want := n * (n - 1) / 2; total != want {
+			t.Errorf("sum over workers = %d, want %d", total, want)
+		}
+	})
+}
+
+func TestWorkers(t *testing.T) {
+	withProcs(t, 4, func() {
+		for _, tc := range []struct{ n, tile, want int }{
+			{0, 1, 0}, {1, 1, 1}, {7, 8, 1}, {16, 8, 2}, {17, 8, 3}, {1 << 30, 1, 4},
+		} {
+			if got := Workers(tc.n, tc.tile); got != tc.want {
+				t.Errorf("Workers(%d, %d) = %d, want %d", tc.n, tc.tile, got, tc.want)
+			}
+		}
+	})
+}
+
+// Two tiles run at the same time when there are two workers: each waits for
+// the other, so serial execution would not end.
+func TestTilesRunTogether(t *testing.T) {
+	withProcs(t, 2, func() {
+		var both sync.WaitGroup
+		both.Add(2)
+		Tiles(2, 1, func(lo, hi int) {
+			both.Done()
+			both.Wait()
+		})
+	})
+}
+
+func TestPanicIsRaisedInCaller(t *testing.T) {
+	type fault struct{ lo int }
+	for _, procs := range []int{1, 2, 4} {
+		withProcs(t, procs, func() {
+			for range 50 {
+				got := func() (v any) {
+					defer func() { v = recover() }()
+					Tiles(100, 1, func(lo, hi int) {
+						if lo >= 10 {
+							panic(fault{lo})
+						}
+					})
+					return nil
+				}()
+				if got != (fault{10}) {
+					t.Fatalf("GOMAXPROCS %d: recovered %v, want the panic of the lowest tile, %v", procs, got, fault{10})
+				}
+			}
+		})
+	}
+}
+
+// A failed tile stops the others from being started.
+func TestPanicStopsTheRest(t *testing.T) {
+	withProcs(t, 2, func() {
+		var ran atomic.Int64
+		failed := make(chan struct{})
+		func() {
+			defer func() { _ = recover() }()
+			Tiles(1_000_000, 1, func(lo, hi int) {
+				if lo == 0 {
+					defer close(failed)
+					panic("stop")
+				}
+				<-failed
+				ran.Add(1)
+			})
+		}()
+		if ran.Load() == 999_999 {
+			t.Error("all tiles ran after the first one panicked")
+		}
+	})
+}
+
+// runtime.Goexit (t.FailNow in a tile) ends the caller's goroutine as well,
+// instead of being taken for success.
+func TestGoexit(t *testing.T) {
+	withProcs(t, 2, func() {
+		for _, exitLo := range []int{0, 1} {
+			returned := make(chan bool, 1)
+			var done sync.WaitGroup
+			done.Go(func() {
+				ok := false
+				defer func() { returned <- ok }()
+				var both sync.WaitGroup
+				both.Add(2)
+				Tiles(2, 1, func(lo, hi int) {
+					both.Done()
+					both.Wait() // so that both tiles run in different goroutines
+					if lo == exitLo {
+						runtime.Goexit()
+					}
+				})
+				ok = true
+			})
+			done.Wait()
+			if <-returned {
+				t.Errorf("Tiles returned although tile %d ended its goroutine", exitLo)
+			}
+		}
+	})
+}
+
+func TestMisusePanics(t *testing.T) {
+	nop := func(int, int) {}
+	for _, tc := range []struct {
+		name string
+		f    func()
+		want string
+	}{
+		{"negative n", func() { Tiles(-1, 1, nop) }, "parallel: n < 0"},
+		{"no tile", func() { Tiles(1, 0, nop) }, "parallel: tile < 1"},
+		{"no workers", func() { TilesWorker(0, 1, 1, func(int, int, int) {}) }, "parallel: workers < 1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != tc.want {
+					t.Errorf("panic %v, want %q", got, tc.want)
+				}
+			}()
+			tc.f()
+		})
+	}
+}
+
+func TestOneTileDoesNotAllocate(t *testing.T) {
+	sum := 0
+	f := func(lo, hi int) { sum += hi - lo }
+	if got := testing.AllocsPerRun(100, func() { Tiles(5, 8, f) }); got > 1 {
+		t.Errorf("one tile makes %v allocations, want at most 1 (the closure)", got)
+	}
+}
+
+func BenchmarkTiles(b *testing.B) {
+	for _, tiles := range []int{1, 2, 16, 1024} {
+		b.Run(fmt.Sprint(tiles), func(b *testing.B) {
+			b.ReportAllocs()
+			f := func(lo, hi int) {}
+			for b.Loop() {
+				Tiles(tiles*64, 64, f)
+			}
+		})
+	}
+}
