@@ -3,10 +3,12 @@ module pkm
 go 1.26.0
 
 require (
+	github.com/ebitengine/purego v0.9.1
 	github.com/go-viper/mapstructure/v2 v2.4.0
 	github.com/goccy/go-yaml v1.19.2
 	github.com/pelletier/go-toml/v2 v2.2.4
 	github.com/spf13/viper v1.21.0
+	gonum.org/v1/gonum v0.17.0
 )
 
 require (
