@@ -1,0 +1,152 @@
+package graphs
+
+import (
+	"fmt"
+
+	gblas "gonum.org/v1/gonum/blas"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"pkm/internal/blas"
+	"pkm/internal/parallel"
+)
+
+// Dense is the layer z = a·Wᵀ + b with W of shape (Out, d_in) and b of shape
+// (Out), as torch.nn.Linear.
+type Dense struct {
+	Out  int
+	Bias bool
+}
+
+// Rows of a product that one goroutine computes at a time. The cut is part of
+// the result's rounding, so it depends on nothing but the shapes.
+const rowTile = 128
+
+func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
+	if d.Out < 1 {
+		return nil, nil, fmt.Errorf("a dense layer has at least 1 output, found %d", d.Out)
+	}
+	if len(in) != 1 {
+		return nil, nil, fmt.Errorf("a dense layer takes vectors; flatten the input first")
+	}
+	parameters := []Parameter{{Name: "weight", Shape: []int{d.Out, in[0]}, FanIn: in[0], FanOut: d.Out}}
+	if d.Bias {
+		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{d.Out}, FanIn: in[0], FanOut: d.Out})
+	}
+	return Shape{d.Out}, parameters, nil
+}
+
+// applyDense adds z = a·Wᵀ + b to the graph.
+func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error) {
+	in, out, rows := layer.in.Size(), layer.out.Size(), b.rows
+	operands := []*G.Node{a}
+	wrt := []bool{b.leaves[a] == nil} // the data need no cotangent
+	for _, p := range layer.parameters {
+		operands = append(operands, b.leaf(p.Name, View(b.weights, p), p.Shape...))
+		wrt = append(wrt, b.train)
+	}
+	o := &operation[T]{name: layer.name("dense"), wrt: wrt}
+	o.run = func(v [][]T) {
+		parallel.Tiles(rows, rowTile, func(lo, hi int) {
+			z, beta := o.values[lo*out:hi*out], T(0)
+			if len(v) == 3 {
+				beta = 1
+				for r := 0; r < len(z); r += out {
+					copy(z[r:r+out], v[2])
+				}
+			}
+			blas.Gemm(b.blas, gblas.NoTrans, gblas.Trans, hi-lo, out, in, 1, v[0][lo*in:hi*in], in, v[1], in, beta, z, out)
+		})
+	}
+	o.pull = func(operands G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+		pulled := make(G.Nodes, len(operands))
+		var err error
+		if wrt[0] {
+			if pulled[0], err = pullDenseInput(b, layer, operands[1], grad); err != nil {
+				return nil, err
+			}
+		}
+		if b.train {
+			if pulled[1], err = pullDenseWeight(b, layer, operands[0], grad); err != nil {
+				return nil, err
+			}
+			if len(operands) == 3 {
+				if pulled[2], err = pullDenseBias(b, layer, grad); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return pulled, nil
+	}
+	z, err := apply(o, tensor.Shape{rows, out}, operands...)
+	if err != nil {
+		return nil, err
+	}
+	b.sites = append(b.sites, site{layer: layer, input: a, output: z, weights: operands[1:]})
+	return z, nil
+}
+
+// pullDenseInput adds δa = δz·W, (K·N, d_in), to the graph. Unit seeds pull back
+// to the rows of W, the same for every sample.
+func pullDenseInput[T Float](b *builder[T], layer placed, weight, grad *G.Node) (*G.Node, error) {
+	in, out, rows := layer.in.Size(), layer.out.Size(), grad.Shape()[0]
+	o := &operation[T]{name: layer.name("dense/input")}
+	if b.unit && grad == b.seeds {
+		samples := b.rows
+		o.run = func(v [][]T) {
+			parallel.Tiles(rows, rowTile, func(lo, hi int) {
+				for r := lo; r < hi; r++ {
+					c := r / samples
+					copy(o.values[r*in:(r+1)*in], v[0][c*in:(c+1)*in])
+				}
+			})
+		}
+		node, err := apply(o, tensor.Shape{rows, in}, weight)
+		if err == nil {
+			b.repeated[node] = b.values(weight)
+		}
+		return node, err
+	}
+	o.run = func(v [][]T) {
+		parallel.Tiles(rows, rowTile, func(lo, hi int) {
+			blas.Gemm(b.blas, gblas.NoTrans, gblas.NoTrans, hi-lo, in, out, 1, v[0][lo*out:hi*out], out, v[1], in, 0, o.values[lo*in:hi*in], in)
+		})
+	}
+	return apply(o, tensor.Shape{rows, in}, grad, weight)
+}
+
+// pullDenseWeight adds Σ_n δz[n]⊗a[n], (d_out, d_in), to the graph.
+func pullDenseWeight[T Float](b *builder[T], layer placed, a, grad *G.Node) (*G.Node, error) {
+	in, out, rows := layer.in.Size(), layer.out.Size(), b.rows
+	const tile = 32
+	o := &operation[T]{name: layer.name("dense/weight")}
+	sum := View(b.gradient, layer.parameters[0])
+	o.run = func(v [][]T) {
+		parallel.Tiles(out, tile, func(lo, hi int) {
+			blas.Gemm(b.blas, gblas.Trans, gblas.NoTrans, hi-lo, in, rows, 1, v[0][lo:], out, v[1], in, 0, o.values[lo*in:hi*in], in)
+		})
+		copy(sum, o.values)
+	}
+	return apply(o, tensor.Shape{out, in}, grad, a)
+}
+
+// pullDenseBias adds Σ_n δz[n], (d_out), to the graph, summed in float64.
+func pullDenseBias[T Float](b *builder[T], layer placed, grad *G.Node) (*G.Node, error) {
+	out := layer.out.Size()
+	sum := View(b.gradient, layer.parameters[1])
+	total := make([]float64, out)
+	o := &operation[T]{name: layer.name("dense/bias")}
+	o.run = func(v [][]T) {
+		clear(total)
+		for r := 0; r < len(v[0]); r += out {
+			for j, δ := range v[0][r : r+out] {
+				total[j] += float64(δ)
+			}
+		}
+		for j, t := range total {
+			o.values[j] = T(t)
+		}
+		copy(sum, o.values)
+	}
+	return apply(o, tensor.Shape{out}, grad)
+}

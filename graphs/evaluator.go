@@ -1,0 +1,183 @@
+package graphs
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"pkm/internal/blas"
+)
+
+// Evaluator is a network's graph compiled for a fixed number of samples. It owns
+// all memory it needs; a run allocates next to nothing. Not safe for concurrent
+// use; different evaluators are independent.
+type Evaluator[T Float] struct {
+	network *Network
+	rows    int
+	inputs  []T // (N, d)
+	weights []T // (P)
+	outputs []T // (N, C)
+	factors []Factor[T]
+	watched []watched[T]
+	machine G.VM
+	size    int // elements of memory behind all nodes
+}
+
+// start begins the graph of an evaluator: memory, leaves and the forward pass. A
+// gradient is where the weight gradients go, nil for graphs without them.
+func start[T Float](n *Network, b blas.Implementation, rows int, gradient []T) (*builder[T], *Evaluator[T], *G.Node, error) {
+	if rows < 1 {
+		return nil, nil, nil, fmt.Errorf("graphs: compile a network for %d samples: there must be at least 1", rows)
+	}
+	e := &Evaluator[T]{network: n, rows: rows, inputs: make([]T, rows*n.input.Size()), weights: make([]T, n.Parameters())}
+	bl := &builder[T]{
+		graph: G.NewGraph(), blas: b, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
+		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node][]T), scaled: make(map[*G.Node]scaledRows[T]),
+	}
+	for _, p := range n.layout {
+		bl.watched = append(bl.watched, watched[T]{p.Name, View(e.weights, p)})
+	}
+	x := bl.leaf("x", e.inputs, rows, n.input.Size())
+	f, err := bl.forward(n, x)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	e.outputs = bl.values(f)
+	return bl, e, f, nil
+}
+
+// finish compiles the graph.
+func (e *Evaluator[T]) finish(b *builder[T]) error {
+	if err := b.distinct(); err != nil {
+		return err
+	}
+	for _, n := range b.graph.AllNodes() {
+		e.size += n.Shape().TotalSize()
+	}
+	e.watched = b.watched
+	e.machine = G.NewTapeMachine(b.graph)
+	return nil
+}
+
+// backpropagate pulls the seeds back to every layer with weights and, when the
+// builder trains, to the weights. It may be called once for a graph.
+func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
+	b.seeds = seeds
+	var wrt G.Nodes
+	for _, s := range b.sites {
+		wrt = append(wrt, s.output)
+	}
+	if b.train {
+		for _, s := range b.sites {
+			wrt = append(wrt, s.weights...)
+		}
+	}
+	cotangents, err := G.Backpropagate(G.Nodes{f}, G.Nodes{seeds}, wrt)
+	if err != nil {
+		return fmt.Errorf("graphs: differentiate a network of %d layers: %w", len(e.network.layers), err)
+	}
+	for i, s := range b.sites {
+		δ := cotangents[i]
+		factor := Factor[T]{
+			Layer: fmt.Sprint(s.layer.index), Rows: b.rows, Stacks: b.stacks(δ),
+			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
+			Input: b.values(s.input), Cotangent: b.values(δ),
+			Weight: s.layer.parameters[0].Offset, Bias: -1,
+			FixedInput: b.leaves[s.input] != nil, FixedCotangent: b.unit && δ == seeds,
+		}
+		if len(s.layer.parameters) > 1 {
+			factor.Bias = s.layer.parameters[1].Offset
+		}
+		if rows, ok := b.scaled[δ]; ok {
+			factor.Shared, factor.Scale = rows.shared, rows.scale
+		}
+		e.factors = append(e.factors, factor)
+		b.watch(s.layer.name("cotangent"), δ)
+	}
+	return nil
+}
+
+// Rows returns N, the number of samples of a run.
+func (e *Evaluator[T]) Rows() int { return e.rows }
+
+// SetInputs copies the samples (N, d) that the following runs evaluate.
+func (e *Evaluator[T]) SetInputs(x []T) error {
+	if len(x) != len(e.inputs) {
+		return fmt.Errorf("graphs: set the inputs of %d samples of %d values: found %d values", e.rows, e.network.input.Size(), len(x))
+	}
+	copy(e.inputs, x)
+	return nil
+}
+
+// Run evaluates the graph at weights w (P), which it copies.
+func (e *Evaluator[T]) Run(w []T) error {
+	if len(w) != len(e.weights) {
+		return fmt.Errorf("graphs: evaluate a network of %d weights: found %d", len(e.weights), len(w))
+	}
+	copy(e.weights, w)
+	defer e.machine.Reset()
+	if err := e.machine.RunAll(); err != nil {
+		return fmt.Errorf("graphs: evaluate %d samples: %w", e.rows, err)
+	}
+	return nil
+}
+
+// Outputs returns f (N, C) of the last run, valid until the next.
+func (e *Evaluator[T]) Outputs() []T { return e.outputs }
+
+// Factors returns the Jacobian factors of the last run, a layer each from input
+// to output, valid until the next.
+func (e *Evaluator[T]) Factors() []Factor[T] { return e.factors }
+
+// Bytes returns the memory behind all nodes of the graph.
+func (e *Evaluator[T]) Bytes() int {
+	if dtypeOf[T]() == tensor.Float32 {
+		return 4 * e.size
+	}
+	return 8 * e.size
+}
+
+// NonFinite returns the name of the first tensor of the last run, in the order
+// weights, layer outputs, slopes, cotangents, that holds a NaN or an infinity. It looks at
+// operands and results alike, because matrix products can hide a NaN behind a
+// zero. Cost: one pass over the evaluator's memory.
+func (e *Evaluator[T]) NonFinite() (tensor string, found bool) {
+	for _, w := range e.watched {
+		if !Finite(w.values) {
+			return w.name, true
+		}
+	}
+	return "", false
+}
+
+// Finite reports whether all values are finite.
+func Finite[T Float](values []T) bool {
+	// x−x is 0 for finite x and NaN otherwise; four sums keep the adders busy.
+	var s0, s1, s2, s3 T
+	i := 0
+	for ; i+4 <= len(values); i += 4 {
+		v := values[i : i+4 : i+4]
+		s0 += v[0] - v[0]
+		s1 += v[1] - v[1]
+		s2 += v[2] - v[2]
+		s3 += v[3] - v[3]
+	}
+	for ; i < len(values); i++ {
+		s0 += values[i] - values[i]
+	}
+	return !math.IsNaN(float64(s0 + s1 + s2 + s3))
+}
+
+// Forward evaluates outputs only.
+type Forward[T Float] struct{ *Evaluator[T] }
+
+// NewForward compiles the outputs of N = rows samples. Memory: O(N·Σ widths).
+func NewForward[T Float](n *Network, b blas.Implementation, rows int) (*Forward[T], error) {
+	bl, e, _, err := start[T](n, b, rows, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Forward[T]{e}, e.finish(bl)
+}

@@ -1,0 +1,468 @@
+package graphs
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"pkm/internal/blas"
+)
+
+func implementation(t testing.TB) blas.Implementation {
+	t.Helper()
+	b, err := blas.Open("gonum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// mlp returns dense layers of the given widths with an activation between them.
+func mlp(t testing.TB, kind ActivationKind, bias bool, widths ...int) *Network {
+	t.Helper()
+	var layers []Layer
+	for i, w := range widths[1:] {
+		if i > 0 {
+			layers = append(layers, Activation{kind})
+		}
+		layers = append(layers, Dense{Out: w, Bias: bias})
+	}
+	n, err := New(Shape{widths[0]}, layers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func random(seed uint64, n int) []float64 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = r.NormFloat64()
+	}
+	return v
+}
+
+// expand returns the gradients of all stacked seeds and samples, (K, N, P), from
+// their factors. Only tests form them.
+func expand(n *Network, factors []Factor[float64]) []float64 {
+	p := n.Parameters()
+	k, rows := factors[0].Stacks, factors[0].Rows
+	j := make([]float64, k*rows*p)
+	for _, f := range factors {
+		for r := range k * rows {
+			δ := f.Cotangent[r*f.OutWidth : (r+1)*f.OutWidth]
+			a := f.Input[(r%rows)*f.InWidth : (r%rows+1)*f.InWidth]
+			row := j[r*p : (r+1)*p]
+			for o := range δ {
+				for i := range a {
+					row[f.Weight+o*f.InWidth+i] += δ[o] * a[i]
+				}
+				if f.Bias >= 0 {
+					row[f.Bias+o] += δ[o]
+				}
+			}
+		}
+	}
+	return j
+}
+
+// relative returns max|a−b| / max|b|.
+func relative(a, b []float64) float64 {
+	var diff, scale float64
+	for i := range a {
+		diff, scale = max(diff, math.Abs(a[i]-b[i])), max(scale, math.Abs(b[i]))
+	}
+	if scale == 0 {
+		return diff
+	}
+	return diff / scale
+}
+
+type networkCase struct {
+	name string
+	net  *Network
+	rows int
+}
+
+func networkCases(t *testing.T) []networkCase {
+	var cases []networkCase
+	for _, kind := range ActivationKinds() {
+		for _, bias := range []bool{true, false} {
+			cases = append(cases, networkCase{fmt.Sprintf("%s/bias=%v", kind, bias), mlp(t, kind, bias, 5, 7, 6, 3), 4})
+		}
+	}
+	activated, err := New(Shape{4}, Dense{Out: 5, Bias: true}, Activation{Tanh}, Dense{Out: 2, Bias: true}, Activation{Sigmoid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	double, err := New(Shape{4}, Activation{Tanh}, Dense{Out: 5}, Dense{Out: 3, Bias: true}, Activation{SiLU}, Activation{Tanh}, Dense{Out: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(cases,
+		networkCase{"one sample", mlp(t, Tanh, true, 5, 7, 3), 1},
+		networkCase{"one output", mlp(t, Tanh, true, 5, 7, 1), 4},
+		networkCase{"one of everything", mlp(t, Tanh, true, 1, 1, 1), 1},
+		networkCase{"linear", mlp(t, Tanh, true, 5, 3), 4},
+		networkCase{"hundred outputs", mlp(t, GELU, true, 3, 4, 100), 2},
+		networkCase{"odd rows, several tiles", mlp(t, Tanh, true, 3, 2, 2), 2*rowTile + 3},
+		networkCase{"activated output", activated, 3},
+		networkCase{"activations in a row and on the data", double, 3},
+	)
+}
+
+// The tolerance is rounding: both sides sum a few hundred products.
+func TestJacobianFactorsEqualPlainGrad(t *testing.T) {
+	for _, test := range networkCases(t) {
+		t.Run(test.name, func(t *testing.T) {
+			n := test.net
+			w, x := random(1, n.Parameters()), random(2, test.rows*n.Input().Size())
+			j, err := NewJacobian[float64](n, implementation(t), test.rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.SetInputs(x); err != nil {
+				t.Fatal(err)
+			}
+			// Twice: nothing of a run may leak into the next.
+			for _, weights := range [][]float64{random(3, len(w)), w} {
+				if err := j.Run(weights); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fast, d, p := expand(n, j.Factors()), n.Input().Size(), n.Parameters()
+			for r := range test.rows {
+				if r > 3 && r < test.rows-2 {
+					continue
+				}
+				plain := plainJacobian(t, n, w, x[r*d:(r+1)*d])
+				for c := range n.Outputs() {
+					at := (c*test.rows + r) * p
+					if e := relative(fast[at:at+p], plain[c*p:(c+1)*p]); e > 1e-10 {
+						t.Fatalf("sample %d, output %d: relative difference %.2g", r, c, e)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Central differences with h = 1e-5: truncation O(h²) and rounding ε/h are below
+// 1e-9; 1e-6 leaves room for curvature.
+func TestJacobianFactorsEqualFiniteDifferences(t *testing.T) {
+	const h = 1e-5
+	for _, test := range networkCases(t) {
+		t.Run(test.name, func(t *testing.T) {
+			n, b := test.net, implementation(t)
+			w, x := random(1, n.Parameters()), random(2, test.rows*n.Input().Size())
+			j, err := NewJacobian[float64](n, b, test.rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := NewForward[float64](n, b, test.rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range []*Evaluator[float64]{j.Evaluator, f.Evaluator} {
+				if err := e.SetInputs(x); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Run(w); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(j.Outputs(), f.Outputs()) {
+				t.Fatal("the Jacobian's outputs are not the forward pass's")
+			}
+			fast, p, c := expand(n, j.Factors()), n.Parameters(), n.Outputs()
+			numeric := make([]float64, len(fast))
+			for i := range w {
+				for _, side := range []float64{1, -1} {
+					moved := slices.Clone(w)
+					moved[i] += side * h
+					if err := f.Run(moved); err != nil {
+						t.Fatal(err)
+					}
+					for r := range test.rows {
+						for k := range c {
+							numeric[(k*test.rows+r)*p+i] += side * f.Outputs()[r*c+k] / (2 * h)
+						}
+					}
+				}
+			}
+			if e := relative(fast, numeric); e > 1e-6 {
+				t.Fatalf("relative difference %.2g", e)
+			}
+		})
+	}
+}
+
+// halfSquare is ½Σ(f−y)², here so that the test needs no other package.
+type halfSquare struct{}
+
+func (halfSquare) Evaluate(f, y []float64, classes int, losses []float64, derivatives []float64) {
+	for i := range losses {
+		losses[i] = 0
+		for c := range classes {
+			d := f[i*classes+c] - y[i*classes+c]
+			losses[i] += d * d / 2
+			derivatives[i*classes+c] = d
+		}
+	}
+}
+
+func TestGradientEqualsPlainGrad(t *testing.T) {
+	for _, test := range networkCases(t) {
+		t.Run(test.name, func(t *testing.T) {
+			n, rows := test.net, test.rows
+			w, x, y := random(1, n.Parameters()), random(2, rows*n.Input().Size()), random(3, rows*n.Outputs())
+			g, err := NewGradient[float64](n, implementation(t), rows, halfSquare{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.SetInputs(x); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.SetTargets(y); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Run(w); err != nil {
+				t.Fatal(err)
+			}
+			d, c, p := n.Input().Size(), n.Outputs(), n.Parameters()
+			perSample, sum := expand(n, g.Factors()), make([]float64, p)
+			for r := range rows {
+				plain := plainGradient(t, n, w, x[r*d:(r+1)*d], func(f *G.Node) *G.Node {
+					diff := G.Must(G.Sub(f, vector(f.Graph(), "y", y[r*c:(r+1)*c])))
+					return G.Must(G.Mul(G.NewConstant(0.5), G.Must(G.Sum(G.Must(G.Square(diff))))))
+				})
+				if e := relative(perSample[r*p:(r+1)*p], plain); e > 1e-10 {
+					t.Fatalf("g_%d from its factors: relative difference %.2g", r, e)
+				}
+				for i := range sum {
+					sum[i] += plain[i]
+				}
+			}
+			if e := relative(g.Sum(), sum); e > 1e-10 {
+				t.Fatalf("Σg: relative difference %.2g", e)
+			}
+		})
+	}
+}
+
+// In float32 the factors are the float64 ones up to 2^-24 for each of some
+// hundred roundings.
+func TestPrecisionsAgree(t *testing.T) {
+	n := mlp(t, Tanh, true, 5, 7, 6, 3)
+	w, x := random(1, n.Parameters()), random(2, 4*5)
+	double, err := NewJacobian[float64](n, implementation(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	single, err := NewJacobian[float32](n, implementation(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := func(v []float64) []float32 {
+		out := make([]float32, len(v))
+		for i := range v {
+			out[i] = float32(v[i])
+		}
+		return out
+	}
+	if err := double.SetInputs(x); err != nil {
+		t.Fatal(err)
+	}
+	if err := single.SetInputs(narrow(x)); err != nil {
+		t.Fatal(err)
+	}
+	if err := double.Run(w); err != nil {
+		t.Fatal(err)
+	}
+	if err := single.Run(narrow(w)); err != nil {
+		t.Fatal(err)
+	}
+	for l, f := range single.Factors() {
+		wide := make([]float64, len(f.Cotangent))
+		for i, v := range f.Cotangent {
+			wide[i] = float64(v)
+		}
+		if e := relative(wide, double.Factors()[l].Cotangent); e > 1e-5 {
+			t.Errorf("layer %s: relative difference %.2g", f.Layer, e)
+		}
+	}
+}
+
+func TestStructureOfUnitSeeds(t *testing.T) {
+	n := mlp(t, Tanh, true, 5, 7, 6, 3)
+	j, err := NewJacobian[float64](n, implementation(t), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.SetInputs(random(2, 20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Run(random(1, n.Parameters())); err != nil {
+		t.Fatal(err)
+	}
+	f := j.Factors()
+	if !f[0].FixedInput || f[1].FixedInput || f[2].FixedInput || f[0].FixedCotangent || !f[2].FixedCotangent {
+		t.Fatalf("fixed inputs %v %v %v, fixed cotangents %v %v %v", f[0].FixedInput, f[1].FixedInput, f[2].FixedInput,
+			f[0].FixedCotangent, f[1].FixedCotangent, f[2].FixedCotangent)
+	}
+	if f[0].Shared != nil || f[1].Shared == nil || f[2].Shared != nil {
+		t.Fatal("only the last hidden layer's cotangent is shared⊙scale")
+	}
+	for k := range 3 {
+		for r := range 4 {
+			for o := range 6 {
+				if got, want := f[1].Shared[k*6+o]*f[1].Scale[r*6+o], f[1].Cotangent[(k*4+r)*6+o]; got != want {
+					t.Fatalf("shared⊙scale at seed %d, sample %d, unit %d: %g, cotangent %g", k, r, o, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestNonFiniteNamesTheTensor(t *testing.T) {
+	n := mlp(t, ReLU, true, 2, 3, 2)
+	g, err := NewGradient[float64](n, implementation(t), 1, halfSquare{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		x    []float64
+		edit func(w []float64)
+		want string
+	}{
+		{"all finite", []float64{1, 1}, func([]float64) {}, ""},
+		{"weight hidden behind a zero input", []float64{0, 1}, func(w []float64) { w[0] = math.NaN() }, "0.weight"},
+		{"bias", []float64{0, 1}, func(w []float64) { w[6] = math.Inf(1) }, "0.bias"},
+		{"overflow in the forward pass", []float64{1e200, 1}, func(w []float64) { w[0] = 1e200 }, "0.output"},
+		{"overflow in the backward pass", []float64{1, 1}, func(w []float64) {
+			for i := range w {
+				w[i] = 1e90
+			}
+			w[9], w[10], w[11] = 1e200, 1e200, 1e200
+		}, "0.cotangent"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := make([]float64, n.Parameters())
+			for i := range w {
+				w[i] = 0.5
+			}
+			test.edit(w)
+			if err := g.SetInputs(test.x); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Run(w); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := g.NonFinite(); got != test.want {
+				t.Fatalf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestInitialise(t *testing.T) {
+	n := mlp(t, Tanh, true, 300, 200, 10)
+	for _, test := range []struct {
+		scheme Scheme
+		want   float64 // standard deviation of the first layer: 300 inputs, 200 outputs
+	}{
+		{GlorotNormal, math.Sqrt(2.0 / 500)}, {GlorotUniform, math.Sqrt(2.0 / 500)},
+		{HeNormal, math.Sqrt(2.0 / 300)}, {HeUniform, math.Sqrt(2.0 / 300)},
+		{Normal, math.Sqrt(1.0 / 300)}, {Zeros, 0},
+	} {
+		w, err := Initialise[float64](n, test.scheme, 1.5, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var square float64
+		for _, v := range View(w, n.Layout()[0]) {
+			square += v * v
+		}
+		// 60,000 draws: the standard error of a standard deviation is 0.3 %.
+		if got, want := math.Sqrt(square/60000), 1.5*test.want; math.Abs(got-want) > 0.015*want {
+			t.Errorf("%s: standard deviation %.5f, want %.5f", test.scheme, got, want)
+		}
+		for _, b := range View(w, n.Layout()[1]) {
+			if b != 0 {
+				t.Fatalf("%s: a bias starts at %g", test.scheme, b)
+			}
+		}
+	}
+	a, _ := Initialise[float64](n, GlorotNormal, 1, 7)
+	b, _ := Initialise[float64](n, GlorotNormal, 1, 7)
+	c, _ := Initialise[float64](n, GlorotNormal, 1, 8)
+	if !slices.Equal(a, b) || slices.Equal(a, c) {
+		t.Error("the seed, and only the seed, decides the weights")
+	}
+	if _, err := Initialise[float64](n, "xavier", 1, 1); err == nil || !strings.Contains(err.Error(), "glorot-normal") {
+		t.Errorf("unknown scheme: %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	b := implementation(t)
+	for _, test := range []struct {
+		name, want string
+		do         func() error
+	}{
+		{"no layers", "nothing to train", func() error { _, err := New(Shape{3}); return err }},
+		{"no inputs", "shape []", func() error { _, err := New(Shape{}, Dense{Out: 1}); return err }},
+		{"nil layer", "layer 1 is nil", func() error { _, err := New(Shape{3}, Dense{Out: 1}, nil); return err }},
+		{"width 0", "found 0", func() error { _, err := New(Shape{3}, Dense{}); return err }},
+		{"image into dense", "flatten", func() error { _, err := New(Shape{1, 8, 8}, Dense{Out: 1}); return err }},
+		{"activation", "tanh, relu", func() error { _, err := New(Shape{3}, Dense{Out: 1}, Activation{"tan"}); return err }},
+		{"no rows", "at least 1", func() error { _, err := NewForward[float64](mlp(t, Tanh, true, 2, 1), b, 0); return err }},
+		{"inputs", "found 3", func() error {
+			f, err := NewForward[float64](mlp(t, Tanh, true, 2, 1), b, 1)
+			if err != nil {
+				return err
+			}
+			return f.SetInputs(make([]float64, 3))
+		}},
+		{"weights", "found 2", func() error {
+			f, err := NewForward[float64](mlp(t, Tanh, true, 2, 1), b, 1)
+			if err != nil {
+				return err
+			}
+			return f.Run(make([]float64, 2))
+		}},
+	} {
+		if err := test.do(); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v does not say %q", test.name, err, test.want)
+		}
+	}
+}
+
+func TestLayoutIsGapless(t *testing.T) {
+	n := mlp(t, Tanh, true, 5, 7, 3)
+	offset := 0
+	var names []string
+	for _, p := range n.Layout() {
+		if p.Offset != offset {
+			t.Fatalf("%s starts at %d, want %d", p.Name, p.Offset, offset)
+		}
+		offset += p.Size()
+		names = append(names, p.Name)
+	}
+	if offset != n.Parameters() || offset != 5*7+7+7*3+3 {
+		t.Fatalf("P = %d, the tensors hold %d", n.Parameters(), offset)
+	}
+	if want := []string{"0.weight", "0.bias", "2.weight", "2.bias"}; !slices.Equal(names, want) {
+		t.Fatalf("names %v, want %v", names, want)
+	}
+	if _, err := n.Layout().Find("4.weight"); err == nil {
+		t.Fatal("a parameter that is not there was found")
+	}
+}
