@@ -1,0 +1,266 @@
+package pathkernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"pkm/internal/blas"
+)
+
+func gonum(testing.TB) blas.Implementation {
+	b, err := blas.Open("gonum")
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// network is a made-up one: what counts is the shape of its factors.
+type network struct {
+	widths         []int
+	bias           bool
+	outputs        int
+	fixedInput     bool // the first layer's inputs are data
+	fixedCotangent bool // the last layer's cotangents are constants
+	shared         bool // the layer before has cotangents shared⊙scale
+}
+
+func (n network) parameters() int {
+	p := 0
+	for l := range len(n.widths) - 1 {
+		p += n.widths[l+1] * n.widths[l]
+		if n.bias {
+			p += n.widths[l+1]
+		}
+	}
+	return p
+}
+
+// factors draws the factors of rows samples and k seeds. The parts that a
+// network declares fixed come from fixed, the others from free.
+func (n network) factors(fixed, free uint64, rows, k int) []Factor[float64] {
+	constant, random := rand.New(rand.NewPCG(fixed, 0)), rand.New(rand.NewPCG(free, 1))
+	draw := func(r *rand.Rand, size int) []float64 {
+		v := make([]float64, size)
+		for i := range v {
+			v[i] = r.NormFloat64()
+		}
+		return v
+	}
+	var out []Factor[float64]
+	offset, last := 0, len(n.widths)-2
+	for l := range last + 1 {
+		in, width := n.widths[l], n.widths[l+1]
+		f := Factor[float64]{Layer: fmt.Sprint(l), Rows: rows, Stacks: k, InWidth: in, OutWidth: width, Weight: offset, Bias: -1,
+			Input: draw(random, rows*in), Cotangent: draw(random, k*rows*width)}
+		offset += in * width
+		if n.bias {
+			f.Bias = offset
+			offset += width
+		}
+		if l == 0 && n.fixedInput {
+			f.FixedInput, f.Input = true, draw(constant, rows*in)
+		}
+		if l == last && n.fixedCotangent {
+			f.FixedCotangent, f.Cotangent = true, draw(constant, k*rows*width)
+		}
+		if l == last-1 && n.shared {
+			f.Shared, f.Scale = draw(random, k*width), draw(random, rows*width)
+			for i := range f.Cotangent {
+				f.Cotangent[i] = f.Shared[i/(rows*width)*width+i%width] * f.Scale[i%(rows*width)]
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// explicit returns the gradients (K, N, P) that factors stand for: the plain
+// twin of everything in this package.
+func explicit(factors []Factor[float64], p int) []float64 {
+	k, rows := factors[0].Stacks, factors[0].Rows
+	j := make([]float64, k*rows*p)
+	for _, f := range factors {
+		for r := range k * rows {
+			for o := range f.OutWidth {
+				δ := f.Cotangent[r*f.OutWidth+o]
+				for i := range f.InWidth {
+					j[r*p+f.Weight+o*f.InWidth+i] += δ * f.Input[r%rows*f.InWidth+i]
+				}
+				if f.Bias >= 0 {
+					j[r*p+f.Bias+o] += δ
+				}
+			}
+		}
+	}
+	return j
+}
+
+func dot(a, b []float64) float64 {
+	var sum float64
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+func maxDifference(a, b []float64) float64 {
+	var d, scale float64
+	for i := range a {
+		d, scale = max(d, math.Abs(a[i]-b[i])), max(scale, math.Abs(b[i]))
+	}
+	return d / scale
+}
+
+type contractionCase struct {
+	name                   string
+	net                    network
+	queries, train, k, k2  int
+	weights                [][]float64 // of each integral on the nodes
+	width, offset, columns int
+}
+
+func contractionCases() []contractionCase {
+	plain := network{widths: []int{3, 5, 4, 2}, bias: true}
+	all := network{widths: []int{3, 5, 4, 2}, bias: true, fixedInput: true, fixedCotangent: true, shared: true}
+	return []contractionCase{
+		{name: "one node", net: plain, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{1}}},
+		{name: "three nodes", net: plain, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{0.3, 0.5, 0.2}}},
+		{name: "structure, three nodes", net: all, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{0.3, 0.5, 0.2}}},
+		{name: "structure, one of three nodes", net: all, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{0, 0.5, 0}}},
+		{name: "structure, several integrals", net: all, queries: 3, train: 4, k: 2, k2: 2,
+			weights: [][]float64{{0.3, 0.5, 0.2}, {1, 0, 0}, {0.3, 0.5, 0.2}, {0, 0, 0}, {0, 0, 2}}},
+		{name: "no bias", net: network{widths: []int{3, 5, 2}, fixedInput: true, fixedCotangent: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
+		{name: "linear model", net: network{widths: []int{3, 2}, bias: true, fixedInput: true, fixedCotangent: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
+		{name: "ones", net: network{widths: []int{1, 1}}, queries: 1, train: 1, k: 1, k2: 1, weights: [][]float64{{1}}},
+		{name: "hundred outputs", net: network{widths: []int{3, 4, 100}, bias: true, shared: true}, queries: 2, train: 3, k: 100, k2: 100, weights: [][]float64{{1}}},
+		{name: "several tiles each way", net: all, queries: rowTile + 1, train: columnTile/2 + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
+		{name: "block of a wider sum", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}, width: 9, offset: 3},
+		{name: "column weights", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1},
+	}
+}
+
+// Both sums are of a few hundred products: 1e-12 is rounding.
+func TestContractionEqualsExplicitJacobians(t *testing.T) {
+	for _, test := range contractionCases() {
+		t.Run(test.name, func(t *testing.T) {
+			p, width := test.net.parameters(), max(test.width, test.train)
+			var nodes [][]Factor[float64]
+			for j := range test.weights[0] {
+				nodes = append(nodes, test.net.factors(1, uint64(10+j), test.queries, test.k))
+			}
+			train := test.net.factors(2, 20, test.train, test.k2)
+			var columns []float64
+			if test.columns > 0 {
+				for i := range test.k2 * test.train {
+					columns = append(columns, float64(i%5)-1.5)
+				}
+			}
+			outer := make([]Integral, len(test.weights))
+			want := make([][]float64, len(test.weights))
+			for n, w := range test.weights {
+				outer[n] = Integral{Sum: make([]float64, test.queries*test.k*test.k2*width), Width: width, Offset: test.offset, Weights: w, Scale: -0.5, Columns: columns}
+				want[n] = make([]float64, len(outer[n].Sum))
+				for j := range nodes {
+					q, g := explicit(nodes[j], p), explicit(train, p)
+					for m := range test.queries {
+						for k := range test.k {
+							for k2 := range test.k2 {
+								for i := range test.train {
+									scale := -0.5 * w[j]
+									if columns != nil {
+										scale *= columns[k2*test.train+i]
+									}
+									want[n][((m*test.k+k)*test.k2+k2)*width+test.offset+i] += scale *
+										dot(q[(k*test.queries+m)*p:][:p], g[(k2*test.train+i)*p:][:p])
+								}
+							}
+						}
+					}
+				}
+			}
+			c := NewContraction[float64](gonum(t))
+			for range 2 { // the second time with kept Grams
+				for n := range outer {
+					clear(outer[n].Sum)
+				}
+				c.Outer(nodes, train, outer)
+				for n := range outer {
+					if scale := maxDifference(want[n], want[n]); math.IsNaN(scale) { // all weights 0
+						if slices.Max(outer[n].Sum) != 0 || slices.Min(outer[n].Sum) != 0 {
+							t.Fatalf("integral %d without weights is not 0", n)
+						}
+						continue
+					}
+					if d := maxDifference(outer[n].Sum, want[n]); d > 1e-12 {
+						t.Fatalf("integral %d: relative difference %.2g", n, d)
+					}
+				}
+			}
+			if test.k != test.k2 || columns != nil {
+				return
+			}
+			for n, w := range test.weights {
+				trace := []Integral{{Sum: make([]float64, test.queries*width), Width: width, Offset: test.offset, Weights: w, Scale: -0.5}}
+				NewContraction[float64](gonum(t)).Trace(nodes, train, trace)
+				sum := make([]float64, len(trace[0].Sum))
+				for m := range test.queries {
+					for k := range test.k {
+						for i := range test.train {
+							sum[m*width+test.offset+i] += want[n][((m*test.k+k)*test.k2+k)*width+test.offset+i]
+						}
+					}
+				}
+				if slices.Max(sum) == slices.Min(sum) && slices.Equal(sum, trace[0].Sum) {
+					continue
+				}
+				if d := maxDifference(trace[0].Sum, sum); d > 1e-12 {
+					t.Fatalf("trace %d: relative difference %.2g", n, d)
+				}
+			}
+		})
+	}
+}
+
+func TestContractionBitsDoNotDependOnCores(t *testing.T) {
+	net := network{widths: []int{30, 40, 20, 3}, bias: true, fixedInput: true, shared: true}
+	nodes := [][]Factor[float64]{net.factors(1, 2, 70, 3), net.factors(1, 3, 70, 3)}
+	train := net.factors(4, 5, 1500, 3)
+	run := func() []float64 {
+		sum := make([]float64, 70*3*3*1500+70*1500)
+		c := NewContraction[float64](gonum(t))
+		c.Outer(nodes, train, []Integral{{Sum: sum[70*1500:], Width: 1500, Weights: []float64{0.3, 0.7}, Scale: 1}})
+		c.Trace(nodes, train, []Integral{{Sum: sum[:70*1500], Width: 1500, Weights: []float64{0.3, 0.7}, Scale: 1}})
+		return sum
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := run()
+	for _, cores := range []int{2, 4} {
+		runtime.GOMAXPROCS(cores)
+		if !slices.Equal(run(), want) {
+			t.Fatalf("GOMAXPROCS=%d gives other bits than 1", cores)
+		}
+	}
+}
+
+func TestApplyEqualsExplicitJacobian(t *testing.T) {
+	net := network{widths: []int{3, 5, 4, 2}, bias: true}
+	factors, p := net.factors(1, 2, 6, 2), net.parameters()
+	random := rand.New(rand.NewPCG(3, 3))
+	v := make([]float64, p)
+	for i := range v {
+		v[i] = random.NormFloat64()
+	}
+	got, j := Apply(gonum(t), factors, v), explicit(factors, p)
+	for n := range 6 {
+		for k := range 2 {
+			if want := dot(j[(k*6+n)*p:][:p], v); math.Abs(got[n*2+k]-want) > 1e-12*math.Abs(want)+1e-13 {
+				t.Fatalf("sample %d, output %d: %g, want %g", n, k, got[n*2+k], want)
+			}
+		}
+	}
+}
