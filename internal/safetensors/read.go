@@ -41,18 +41,18 @@ func read(r io.Reader) ([]Tensor, map[string]string, error) {
 	offset := 0
 	for _, name := range names {
 		h := infos[name]
-		bytes, ok := size(h.DType)
+		width, ok := size(h.DType)
 		if !ok {
 			return nil, nil, &DTypeError{Tensor: name, Found: h.DType}
 		}
-		n, err := elements.Count(h.Shape, bytes)
+		n, err := elements.Count(h.Shape, width)
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
 		}
-		// Written so that no sum can overflow: offset and n*bytes are in range.
-		if h.Offsets[0] != offset || h.Offsets[1] < offset || h.Offsets[1]-offset != n*bytes {
+		// Written so that no sum can overflow: offset and n*width are in range.
+		if h.Offsets[0] != offset || h.Offsets[1] < offset || h.Offsets[1]-offset != n*width {
 			return nil, nil, fmt.Errorf("tensor %q: data offsets %v do not follow byte %d with the %d bytes of shape %v",
-				name, h.Offsets, offset, n*bytes, h.Shape)
+				name, h.Offsets, offset, n*width, h.Shape)
 		}
 		offset = h.Offsets[1]
 		t := Tensor{Name: name, Shape: h.Shape}

@@ -72,15 +72,15 @@ func describe(t Tensor) (info, int, error) {
 	default:
 		return info{}, 0, &DTypeError{Tensor: t.Name, Found: fmt.Sprintf("%T", t.Data)}
 	}
-	bytes, _ := size(h.DType)
-	n, err := elements.Count(t.Shape, bytes)
+	width, _ := size(h.DType)
+	n, err := elements.Count(t.Shape, width)
 	if err != nil {
 		return info{}, 0, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	if n != found {
 		return info{}, 0, fmt.Errorf("tensor %q: shape %v needs %d elements, found %d", t.Name, t.Shape, n, found)
 	}
-	return h, n * bytes, nil
+	return h, n * width, nil
 }
 
 // Write writes tensors, in any order and with distinct names, and metadata,
