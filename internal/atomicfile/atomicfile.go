@@ -38,13 +38,9 @@ func Write(path string, write func(io.Writer) error) (d Digest, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	renamed := false
-	defer func() {
-		if !renamed {
-			f.Close()
-			os.Remove(temp)
-		}
-	}()
+	// After success both do nothing: the file is closed, and has another name.
+	defer os.Remove(temp)
+	defer f.Close()
 
 	hash := sha256.New()
 	size := &counter{}
@@ -58,7 +54,6 @@ func Write(path string, write func(io.Writer) error) (d Digest, err error) {
 	if err := os.Rename(temp, path); err != nil {
 		return fail(err)
 	}
-	renamed = true
 	if err := syncFolder(folder); err != nil {
 		return fail(err)
 	}

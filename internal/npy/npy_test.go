@@ -66,6 +66,7 @@ func TestGolden(t *testing.T) {
 	checkGolden(t, "f8_vector", []int{8}, edge)
 	checkGolden(t, "f8_cube", []int{2, 3, 4}, sequence(24, 7.))
 	checkGolden(t, "f8_empty", []int{0, 3}, []float64{})
+	checkGolden(t, "f8_deep", slices.Repeat([]int{1}, 15), []float64{2.5})
 	checkGolden(t, "f4_matrix", []int{2, 3}, sequence[float32](6, 7))
 	checkGolden(t, "i8_matrix", []int{2, 2}, []int64{-1, 0, 1 << 62, math.MinInt64})
 }

@@ -125,6 +125,7 @@ func TestReadRefuses(t *testing.T) {
 		{"gap", file(`{"a":{"dtype":"F64","shape":[1],"data_offsets":[8,16]}}`, 16), "do not follow byte 0", nil},
 		{"overlap", file(`{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}`, 8), "do not follow byte 8", nil},
 		{"backwards", file(`{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,-8]}}`, 8), "do not follow", nil},
+		{"begin", file(`{"a":{"dtype":"F64","shape":[1],"data_offsets":[4,8]}}`, 8), "do not follow", nil},
 		{"shape and offsets", file(`{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,8]}}`, 8), "16 bytes of shape [2]", nil},
 		{"overflow", file(`{"a":{"dtype":"F64","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0), "more elements", nil},
 		{"believed", file(`{"a":{"dtype":"F64","shape":[1000000000000],"data_offsets":[0,8000000000000]}}`, 8), "found 8 bytes", io.ErrUnexpectedEOF},
