@@ -85,7 +85,7 @@ func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
 			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
 			Input: b.values(s.input), Cotangent: b.values(δ),
 			Weight: s.layer.parameters[0].Offset, Bias: -1,
-			FixedInput: b.leaves[s.input] != nil, FixedCotangent: b.unit && δ == seeds,
+			FixedInput: b.leaves[s.input] != nil, Unit: b.unit && δ == seeds,
 		}
 		if len(s.layer.parameters) > 1 {
 			factor.Bias = s.layer.parameters[1].Offset

@@ -22,8 +22,9 @@ type Factor[T Float] struct {
 
 	// FixedInput: Input is data and does not change with the weights.
 	FixedInput bool
-	// FixedCotangent: Cotangent does not change with the weights.
-	FixedCotangent bool
+	// Unit: Cotangent[k,n,j] is 1 where j = k and 0 elsewhere, because the layer's
+	// pre-activations are the network's outputs and the seeds the unit vectors.
+	Unit bool
 	// Shared (K, d_out) and Scale (N, d_out), where they are not nil, factor the
 	// cotangent: Cotangent[k,n,j] = Shared[k,j]·Scale[n,j].
 	Shared, Scale []T

@@ -312,9 +312,9 @@ func TestStructureOfUnitSeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := j.Factors()
-	if !f[0].FixedInput || f[1].FixedInput || f[2].FixedInput || f[0].FixedCotangent || !f[2].FixedCotangent {
+	if !f[0].FixedInput || f[1].FixedInput || f[2].FixedInput || f[0].Unit || !f[2].Unit {
 		t.Fatalf("fixed inputs %v %v %v, fixed cotangents %v %v %v", f[0].FixedInput, f[1].FixedInput, f[2].FixedInput,
-			f[0].FixedCotangent, f[1].FixedCotangent, f[2].FixedCotangent)
+			f[0].Unit, f[1].Unit, f[2].Unit)
 	}
 	if f[0].Shared != nil || f[1].Shared == nil || f[2].Shared != nil {
 		t.Fatal("only the last hidden layer's cotangent is shared⊙scale")

@@ -20,11 +20,11 @@ import (
 // on tiles whose cut depends on nothing but shapes, so that the bits of a result
 // do not depend on the number of cores.
 type Contraction[T Float] struct {
-	blas  blas.Implementation
-	fixed map[int][]T // layer: Gram of inputs that are data
-	gram  []T         // scratch (M, N)
-	tiles [][]T       // scratch of each worker
-	mixed []T         // scratch (M, d_out)
+	blas    blas.Implementation
+	fixed   map[int][]T // layer: Gram of inputs that are data (M, N)
+	grams   [][]T       // scratch: the Gram of each product (M, N)
+	columns [][]T       // scratch: transposed cotangents of each product
+	scratch [][]T       // scratch of each worker: the cotangent products of a tile
 }
 
 // NewContraction returns a contraction whose products go to b.
@@ -32,127 +32,213 @@ func NewContraction[T Float](b blas.Implementation) *Contraction[T] {
 	return &Contraction[T]{blas: b, fixed: make(map[int][]T)}
 }
 
+// A tile is a block of query cotangents (k, m) by training cotangents (k′, i). All
+// layers and nodes are added up in one before the next, while its sums are hot.
 const (
-	rowTile    = 64   // rows of query cotangents in a tile
-	columnTile = 1024 // training cotangents in a tile: 64·1024 values stay in cache
-	traceTile  = 256  // training samples in a tile of a trace
+	rowTile    = 64
+	columnTile = 1024
+	traceTile  = 128 // training samples in a tile of a trace, which takes all queries
 )
 
 // Outer adds the products of every query seed k with every training seed k′,
 // K_j[m,k,k′,i] = Σ_layers (a·a′+bias)(δ_k·δ′_{k′}), to the integrals. nodes holds
 // the query's factors at each node, train those of the training block. With
 // training factors seeded with ℓ′ (one stack) it gives J(x_m)·g_i, with unit
-// seeds the tangent kernel. 2·M·N·(d_in + K·K′·d_out) FLOPs a product.
+// seeds the tangent kernel. 2·M·N·(d_in + K·K′·d_out) FLOPs for a node and layer.
 func (c *Contraction[T]) Outer(nodes [][]Factor[T], train []Factor[T], integrals []Integral) {
-	for layer := range train {
-		for _, t := range terms(layer, nodes, integrals) {
-			f := &train[layer]
-			c.outer(&t, c.inputGram(layer, &t, nodes[0][layer].FixedInput, f), f, nodes[0][layer].Rows)
-		}
-	}
-}
-
-// Trace adds Σ_k K_j[m,k,k,i], the trace of the tangent kernel when both sides
-// are seeded with the unit vectors, to the integrals. 2·M·N·(d_in + K·d_out)
-// FLOPs a product, less where the cotangents have structure.
-func (c *Contraction[T]) Trace(nodes [][]Factor[T], train []Factor[T], integrals []Integral) {
-	for layer := range train {
-		for _, t := range terms(layer, nodes, integrals) {
-			f := &train[layer]
-			c.trace(&t, c.inputGram(layer, &t, nodes[0][layer].FixedInput, f), f, nodes[0][layer].Rows)
-		}
-	}
-}
-
-// inputGram returns a·a′ + bias (M, N).
-func (c *Contraction[T]) inputGram(layer int, t *term[T], fixed bool, train *Factor[T]) []T {
-	if fixed {
-		if gram, ok := c.fixed[layer]; ok {
-			return gram
-		}
-	}
-	rows, columns, width := len(t.input)/train.InWidth, train.Rows, train.InWidth
-	gram := c.gram
-	if fixed || len(gram) != rows*columns {
-		gram = make([]T, rows*columns)
-		if fixed {
-			c.fixed[layer] = gram
-		} else {
-			c.gram = gram
-		}
-	}
-	parallel.Tiles(columns, traceTile, func(lo, hi int) {
-		for m := range rows {
-			fill(gram[m*columns+lo:m*columns+hi], t.bias)
-		}
-		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, rows, hi-lo, width, 1, t.input, width,
-			train.Input[lo*width:hi*width], width, 1, gram[lo:], columns)
-	})
-	return gram
-}
-
-func fill[T Float](values []T, v T) {
-	for i := range values {
-		values[i] = v
-	}
-}
-
-// scratch returns the tile of a worker, at least n long.
-func (c *Contraction[T]) scratch(worker, n int) []T {
-	if len(c.tiles[worker]) < n {
-		c.tiles[worker] = make([]T, n)
-	}
-	return c.tiles[worker][:n]
-}
-
-// outer runs over tiles of query rows (k, m) and training columns (k′, i): a
-// product into the tile, then the element-wise product while the tile is hot.
-func (c *Contraction[T]) outer(t *term[T], gram []T, train *Factor[T], samples int) {
-	width := train.OutWidth
-	rows, columns := len(t.cotangent)/width, train.Stacks*train.Rows
+	all := c.products(nodes, train, integrals)
+	q, f := &nodes[0][0], &train[0]
+	rows, columns := q.Stacks*q.Rows, f.Stacks*f.Rows
 	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
-	workers := c.workers(across*down, 1)
-	stacks := rows / samples
-	parallel.TilesWorker(workers, across*down, 1, func(worker, tile, _ int) {
-		lo, left := tile/across*rowTile, tile%across*columnTile
+	workers := c.workers(across*down, rowTile*columnTile)
+	parallel.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
+		lo, left := n/across*rowTile, n%across*columnTile
 		hi, right := min(lo+rowTile, rows), min(left+columnTile, columns)
-		n := right - left
-		product := c.scratch(worker, (hi-lo)*n)
-		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, hi-lo, n, width, 1, t.cotangent[lo*width:hi*width], width,
-			train.Cotangent[left*width:right*width], width, 0, product, n)
-		for r := lo; r < hi; r++ {
-			m, k := r%samples, r/samples
-			for at := left; at < right; {
-				seed, i := at/train.Rows, at%train.Rows
-				count := min(train.Rows-i, right-at)
-				p := product[(r-lo)*n+at-left:][:count]
-				a := gram[m*train.Rows+i:][:count]
-				for _, u := range t.uses {
-					sum := u.Sum[((m*stacks+k)*train.Stacks+seed)*u.Width+u.Offset+i:][:count]
-					if u.Columns == nil {
-						accumulate(sum, p, a, u.weight)
-					} else {
-						accumulateColumns(sum, p, a, u.Columns[seed*train.Rows+i:][:count], u.weight)
-					}
+		for i := range all {
+			p, width := &all[i], all[i].train.OutWidth
+			if p.unit {
+				for r := lo; r < hi; r++ {
+					p.add(r%q.Rows*q.Stacks+r/q.Rows, f.Stacks, r%q.Rows, left, right, p.transposed[r/q.Rows*columns+left:])
 				}
-				at += count
+				continue
+			}
+			product := c.scratch[worker][:(hi-lo)*(right-left)]
+			blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, p.cotangent[lo*width:hi*width], width,
+				p.train.Cotangent[left*width:right*width], width, 0, product, right-left)
+			for r := lo; r < hi; r++ {
+				p.add(r%q.Rows*q.Stacks+r/q.Rows, f.Stacks, r%q.Rows, left, right, product[(r-lo)*(right-left):])
 			}
 		}
 	})
 }
 
-// workers returns how many goroutines n elements in tiles occupy, with a scratch
-// tile for each.
-func (c *Contraction[T]) workers(n, tile int) int {
-	workers := parallel.Workers(n, tile)
-	for len(c.tiles) < workers {
-		c.tiles = append(c.tiles, nil)
+// Trace adds Σ_k K_j[m,k,k,i], the trace of the tangent kernel when both sides
+// are seeded with the unit vectors, to the integrals. 2·M·N·(d_in + K·d_out)
+// FLOPs for a node and layer, less where the cotangents have structure.
+func (c *Contraction[T]) Trace(nodes [][]Factor[T], train []Factor[T], integrals []Integral) {
+	all := c.products(nodes, train, integrals)
+	for i := range all {
+		all[i].mixed = all[i].mix()
+	}
+	queries, samples := nodes[0][0].Rows, train[0].Rows
+	workers := c.workers((samples+traceTile-1)/traceTile, queries*traceTile)
+	parallel.TilesWorker(workers, samples, traceTile, func(worker, left, right int) {
+		for i := range all {
+			p, width, n := &all[i], all[i].train.OutWidth, right-left
+			query, other, stacks := p.cotangent, p.train.Cotangent, p.train.Stacks
+			if mixed := p.mixed; mixed != nil {
+				query, other, stacks = mixed, p.train.Scale, 1
+			}
+			product := c.scratch[worker][:queries*n]
+			if p.unit && p.train.Unit { // Σ_k e_k·e_k
+				for j := range product {
+					product[j] = T(stacks)
+				}
+				stacks = 0
+			}
+			for k := range stacks {
+				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, queries, n, width, 1, query[k*queries*width:(k+1)*queries*width], width,
+					other[(k*samples+left)*width:(k*samples+right)*width], width, min(T(k), 1), product, n)
+			}
+			for m := range queries {
+				p.add(m, 1, m, left, right, product[m*n:])
+			}
+		}
+	})
+}
+
+// workers returns how many goroutines the tiles occupy, with scratch for each.
+func (c *Contraction[T]) workers(tiles, size int) int {
+	workers := parallel.Workers(tiles, 1)
+	for len(c.scratch) < workers {
+		c.scratch = append(c.scratch, nil)
+	}
+	for w := range workers {
+		if len(c.scratch[w]) < size {
+			c.scratch[w] = make([]T, size)
+		}
 	}
 	return workers
 }
 
+// product is a term with its training side and the Gram of their inputs.
+type product[T Float] struct {
+	term[T]
+	train *Factor[T]
+	gram  []T // a·a′ + bias (M, N)
+	mixed []T // s⊙Σ_k V_k⊙V′_k (M, d_out), where both sides are shared⊙scale
+
+	transposed []T // training cotangents (d_out, K′, N), where the query's are unit vectors
+}
+
+// products returns all products of a contraction.
+func (c *Contraction[T]) products(nodes [][]Factor[T], train []Factor[T], integrals []Integral) []product[T] {
+	var all []product[T]
+	for layer := range train {
+		for _, t := range terms(layer, nodes, integrals) {
+			p := product[T]{term: t, train: &train[layer]}
+			p.gram = c.inputGram(len(all), layer, nodes[0][layer].FixedInput, &p)
+			if p.unit {
+				p.transposed = c.transpose(len(all), p.train)
+			}
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// mix prepares the trace of cotangents that are shared⊙scale on both sides:
+// Σ_k (V_k⊙s)·(V′_k⊙s′) = (s⊙Σ_k V_k⊙V′_k)·s′, one product instead of K.
+func (p *product[T]) mix() []T {
+	if p.shared == nil || p.train.Shared == nil {
+		return nil
+	}
+	width := p.train.OutWidth
+	v, mixed := make([]T, width), make([]T, len(p.scale))
+	for i, q := range p.shared {
+		v[i%width] += q * p.train.Shared[i]
+	}
+	for i, s := range p.scale {
+		mixed[i] = s * v[i%width]
+	}
+	return mixed
+}
+
+// inputGram returns a·a′ + bias (M, N) of the n-th product; of inputs that are
+// data, it is computed once.
+func (c *Contraction[T]) inputGram(n, layer int, fixed bool, p *product[T]) []T {
+	if gram, ok := c.fixed[layer]; fixed && ok {
+		return gram
+	}
+	width, columns := p.train.InWidth, p.train.Rows
+	rows := len(p.input) / width
+	var gram []T
+	if fixed {
+		gram = make([]T, rows*columns)
+		c.fixed[layer] = gram
+	} else {
+		gram = nth(&c.grams, n, rows*columns)
+	}
+	parallel.Tiles(columns, columnTile, func(left, right int) {
+		for m := range rows {
+			row := gram[m*columns+left : m*columns+right]
+			for i := range row {
+				row[i] = p.bias
+			}
+		}
+		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, rows, right-left, width, 1, p.input, width,
+			p.train.Input[left*width:right*width], width, 1, gram[left:], columns)
+	})
+	return gram
+}
+
+// transpose returns the training cotangents as (d_out, K′·N).
+func (c *Contraction[T]) transpose(n int, train *Factor[T]) []T {
+	width, columns := train.OutWidth, train.Stacks*train.Rows
+	out := nth(&c.columns, n, width*columns)
+	for r := range columns {
+		for j, v := range train.Cotangent[r*width : (r+1)*width] {
+			out[j*columns+r] = v
+		}
+	}
+	return out
+}
+
+// nth returns the n-th of a list of scratch slices, with the given length.
+func nth[T Float](list *[][]T, n, length int) []T {
+	for len(*list) <= n {
+		*list = append(*list, nil)
+	}
+	if len((*list)[n]) < length {
+		(*list)[n] = make([]T, length)
+	}
+	return (*list)[n][:length]
+}
+
+// add adds a row of a tile times the Gram's row of query m to the sums: row holds
+// products with the training cotangents left to right (k′, i), and the sums have
+// seeds·Width values for each of their rows.
+func (p *product[T]) add(to, seeds, m, left, right int, row []T) {
+	samples := p.train.Rows
+	for at := left; at < right; {
+		seed, i := at/samples, at%samples
+		count := min(samples-i, right-at)
+		a := p.gram[m*samples+i:][:count]
+		for _, u := range p.uses {
+			sum := u.Sum[(to*seeds+seed)*u.Width+u.Offset+i:][:count]
+			if u.Columns == nil {
+				accumulate(sum, row[at-left:], a, u.weight)
+			} else {
+				accumulateColumns(sum, row[at-left:], a, u.Columns[seed*samples+i:], u.weight)
+			}
+		}
+		at += count
+	}
+}
+
 // accumulate adds weight·p⊙a to sum, in float64.
 func accumulate[T Float](sum []float64, p, a []T, weight float64) {
+	p, a = p[:len(sum)], a[:len(sum)]
 	for i := range sum {
 		sum[i] += weight * float64(p[i]*a[i])
 	}
@@ -160,54 +246,8 @@ func accumulate[T Float](sum []float64, p, a []T, weight float64) {
 
 // accumulateColumns adds weight·p⊙a⊙columns to sum, in float64.
 func accumulateColumns[T Float](sum []float64, p, a []T, columns []float64, weight float64) {
+	p, a, columns = p[:len(sum)], a[:len(sum)], columns[:len(sum)]
 	for i := range sum {
 		sum[i] += weight * columns[i] * float64(p[i]*a[i])
 	}
-}
-
-// trace runs over tiles of training samples, summing the seeds in the product.
-func (c *Contraction[T]) trace(t *term[T], gram []T, train *Factor[T], samples int) {
-	width, columns := train.OutWidth, train.Rows
-	query, other, stacks := t.cotangent, train.Cotangent, train.Stacks
-	if t.shared != nil && train.Shared != nil {
-		// Σ_k (V_k⊙s)·(V′_k⊙s′) = (s⊙Σ_k V_k⊙V′_k)·s′: one stack instead of K.
-		query, other, stacks = c.mix(t, train), train.Scale, 1
-	}
-	parallel.TilesWorker(c.workers(columns, traceTile), columns, traceTile, func(worker, lo, hi int) {
-		n := hi - lo
-		product := c.scratch(worker, samples*n)
-		for k := range stacks {
-			var beta T
-			if k > 0 {
-				beta = 1
-			}
-			blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, samples, n, width, 1, query[k*samples*width:(k+1)*samples*width], width,
-				other[(k*columns+lo)*width:(k*columns+hi)*width], width, beta, product, n)
-		}
-		for m := range samples {
-			p, a := product[m*n:(m+1)*n], gram[m*columns+lo:m*columns+hi]
-			for _, u := range t.uses {
-				accumulate(u.Sum[m*u.Width+u.Offset+lo:][:n], p, a, u.weight)
-			}
-		}
-	})
-}
-
-// mix returns s⊙Σ_k V_k⊙V′_k (M, d_out).
-func (c *Contraction[T]) mix(t *term[T], train *Factor[T]) []T {
-	width := train.OutWidth
-	v := make([]T, width)
-	for k := range train.Stacks {
-		for j := range width {
-			v[j] += t.shared[k*width+j] * train.Shared[k*width+j]
-		}
-	}
-	if len(c.mixed) < len(t.scale) {
-		c.mixed = make([]T, len(t.scale))
-	}
-	mixed := c.mixed[:len(t.scale)]
-	for i, s := range t.scale {
-		mixed[i] = s * v[i%width]
-	}
-	return mixed
 }

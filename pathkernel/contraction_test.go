@@ -21,12 +21,12 @@ func gonum(testing.TB) blas.Implementation {
 
 // network is a made-up one: what counts is the shape of its factors.
 type network struct {
-	widths         []int
-	bias           bool
-	outputs        int
-	fixedInput     bool // the first layer's inputs are data
-	fixedCotangent bool // the last layer's cotangents are constants
-	shared         bool // the layer before has cotangents shared⊙scale
+	widths     []int
+	bias       bool
+	outputs    int
+	fixedInput bool // the first layer's inputs are data
+	unit       bool // the last layer's cotangents are unit vectors, given as many seeds as outputs
+	shared     bool // the layer before has cotangents shared⊙scale
 }
 
 func (n network) parameters() int {
@@ -65,8 +65,11 @@ func (n network) factors(fixed, free uint64, rows, k int) []Factor[float64] {
 		if l == 0 && n.fixedInput {
 			f.FixedInput, f.Input = true, draw(constant, rows*in)
 		}
-		if l == last && n.fixedCotangent {
-			f.FixedCotangent, f.Cotangent = true, draw(constant, k*rows*width)
+		if l == last && n.unit && k == width {
+			f.Unit, f.Cotangent = true, make([]float64, k*rows*width)
+			for r := range k * rows {
+				f.Cotangent[r*width+r/rows] = 1
+			}
 		}
 		if l == last-1 && n.shared {
 			f.Shared, f.Scale = draw(random, k*width), draw(random, rows*width)
@@ -126,7 +129,7 @@ type contractionCase struct {
 
 func contractionCases() []contractionCase {
 	plain := network{widths: []int{3, 5, 4, 2}, bias: true}
-	all := network{widths: []int{3, 5, 4, 2}, bias: true, fixedInput: true, fixedCotangent: true, shared: true}
+	all := network{widths: []int{3, 5, 4, 2}, bias: true, fixedInput: true, unit: true, shared: true}
 	return []contractionCase{
 		{name: "one node", net: plain, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{1}}},
 		{name: "three nodes", net: plain, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{0.3, 0.5, 0.2}}},
@@ -134,11 +137,11 @@ func contractionCases() []contractionCase {
 		{name: "structure, one of three nodes", net: all, queries: 3, train: 4, k: 2, k2: 1, weights: [][]float64{{0, 0.5, 0}}},
 		{name: "structure, several integrals", net: all, queries: 3, train: 4, k: 2, k2: 2,
 			weights: [][]float64{{0.3, 0.5, 0.2}, {1, 0, 0}, {0.3, 0.5, 0.2}, {0, 0, 0}, {0, 0, 2}}},
-		{name: "no bias", net: network{widths: []int{3, 5, 2}, fixedInput: true, fixedCotangent: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
-		{name: "linear model", net: network{widths: []int{3, 2}, bias: true, fixedInput: true, fixedCotangent: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
+		{name: "no bias", net: network{widths: []int{3, 5, 2}, fixedInput: true, unit: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
+		{name: "linear model", net: network{widths: []int{3, 2}, bias: true, fixedInput: true, unit: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.75}}},
 		{name: "ones", net: network{widths: []int{1, 1}}, queries: 1, train: 1, k: 1, k2: 1, weights: [][]float64{{1}}},
 		{name: "hundred outputs", net: network{widths: []int{3, 4, 100}, bias: true, shared: true}, queries: 2, train: 3, k: 100, k2: 100, weights: [][]float64{{1}}},
-		{name: "several tiles each way", net: all, queries: rowTile + 1, train: columnTile/2 + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
+		{name: "several tiles each way", net: all, queries: rowTile + 1, train: columnTile + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
 		{name: "block of a wider sum", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}, width: 9, offset: 3},
 		{name: "column weights", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1},
 	}

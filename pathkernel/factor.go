@@ -23,8 +23,10 @@ type Factor[T Float] struct {
 	Weight int // offset of W (d_out, d_in) in the flat weight vector
 	Bias   int // offset of b (d_out), or −1
 
-	// FixedInput and FixedCotangent: does not change with the weights.
-	FixedInput, FixedCotangent bool
+	// FixedInput: Input is data and does not change with the weights.
+	FixedInput bool
+	// Unit: Cotangent[k,n,j] is 1 where j = k and 0 elsewhere.
+	Unit bool
 	// Shared (K, d_out) and Scale (N, d_out), where they are not nil:
 	// Cotangent[k,n,j] = Shared[k,j]·Scale[n,j].
 	Shared, Scale []T

@@ -20,10 +20,10 @@ type Integral struct {
 // term is the product of one input Gram and one cotangent product, and the sums
 // it is added to.
 type term[T Float] struct {
-	input     []T // (M, d_in), or nil when the Gram is known
-	gram      []T // (M, N): a·a′ + bias, when known
+	input     []T // (M, d_in)
 	bias      T
 	cotangent []T // (K, M, d_out)
+	unit      bool
 	shared    []T // (K, d_out), with scale (M, d_out); or nil
 	scale     []T
 	uses      []use
@@ -40,7 +40,7 @@ type use struct {
 // likewise where the cotangents are constant. Otherwise it is one for each node.
 func terms[T Float](layer int, nodes [][]Factor[T], integrals []Integral) []term[T] {
 	first := &nodes[0][layer]
-	if !first.FixedInput && !first.FixedCotangent {
+	if !first.FixedInput && !first.Unit {
 		var all []term[T]
 		for j := range nodes {
 			if uses := usesOf(j, integrals); len(uses) > 0 {
@@ -83,7 +83,7 @@ func usesOf(j int, integrals []Integral) []use {
 }
 
 func single[T Float](f *Factor[T], uses []use) term[T] {
-	return term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, shared: f.Shared, scale: f.Scale, uses: uses}
+	return term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit, shared: f.Shared, scale: f.Scale, uses: uses}
 }
 
 // averaged returns the term of a layer with a constant half, its other half
@@ -105,7 +105,7 @@ func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64, uses [
 		return []term[T]{single(&nodes[used[0]][layer], uses)}
 	}
 	f := &nodes[used[0]][layer]
-	t := term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, uses: uses}
+	t := term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit, uses: uses}
 	half := func(f *Factor[T]) []T { return f.Cotangent }
 	if !f.FixedInput {
 		half = func(f *Factor[T]) []T { return f.Input }
