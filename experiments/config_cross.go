@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -32,6 +33,7 @@ func Rules(family string) []string {
 // crossChecks records the values that are impossible beside other values.
 func (v *validator) crossChecks(config *Config) {
 	v.data(&config.Data)
+	v.samples(config)
 	training := &config.Training
 	if training.LossLimit > 0 && training.LossLimit < 1 {
 		v.fail("training.loss_limit", ConfigError{Found: strconv.FormatFloat(training.LossLimit, 'g', -1, 64), Fault: "which the initial loss exceeds", Allowed: "0 (no limit), or a number of at least 1"})
@@ -60,6 +62,35 @@ func (v *validator) data(data *Data) {
 		if first := slices.Index(data.Classes, class); first < i && !v.faulty[itemPath("data.classes", first)] {
 			v.fail(itemPath("data.classes", i), ConfigError{Found: strconv.Itoa(class), Fault: "given twice", Allowed: "each class once"})
 		}
+	}
+}
+
+// samples records a demand for samples or classes that the data does not have.
+func (v *validator) samples(config *Config) {
+	data := &config.Data
+	for path := range v.faulty {
+		if path == "data" || strings.HasPrefix(path, "data.") {
+			return
+		}
+	}
+	set, err := data.Load()
+	if err != nil {
+		return // refused with its source, or with its path
+	}
+	_, _, _, err = set.Split(0, data.Train, data.Query, data.Classes)
+	var size *SizeError
+	var class *ClassError
+	switch {
+	case errors.As(err, &class):
+		v.fail(itemPath("data.classes", slices.Index(data.Classes, class.Class)), ConfigError{Found: strconv.Itoa(class.Class),
+			Fault: "not a class of " + data.Source, Allowed: fmt.Sprintf("whole numbers from 0 to %d", class.Classes-1)})
+	case errors.As(err, &size):
+		path, found := "data.train", data.Train
+		if data.Train < size.Available {
+			path, found = "data.query", data.Query
+		}
+		v.fail(path, ConfigError{Found: strconv.Itoa(found), Fault: "more samples than the data has: " + size.Error(),
+			Allowed: fmt.Sprintf("data.train + data.query of at most %d", size.Available)})
 	}
 }
 

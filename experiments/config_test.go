@@ -87,7 +87,7 @@ func TestLayers(t *testing.T) {
 		{"a section, then a key of it", []string{"PKM_TRAINING={steps: 7}"}, []string{"training.steps=8", "training={batch_size: 0}"}, func(c *Config) { c.Training.Steps = 8 }},
 		{"machines", nil, []string{"machines=[{name: A, family: flow, rule: left}]"}, func(c *Config) { c.Machines = []Machine{{"A", "flow", "left"}} }},
 		{"no machines", nil, []string{"machines=[]", "path_kernel=none"}, func(c *Config) { c.Machines, c.PathKernel = []Machine{}, "none" }},
-		{"a comma in a text", nil, []string{"data.classes=[3,8]"}, func(c *Config) { c.Data.Classes = []int{3, 8} }},
+		{"a comma in a text", nil, []string{"data.classes=[3,8]", "data.train=100"}, func(c *Config) { c.Data.Classes, c.Data.Train = []int{3, 8}, 100 }},
 		{"a value nobody uses may be unsupported", []string{"PKM_NETWORK_KIND=cnn"}, []string{"network.kind=mlp"}, func(*Config) {}},
 		{"the ends of the seeds", nil, []string{"seed=-9223372036854775808"}, func(c *Config) { c.Seed = math.MinInt64 }},
 	}
@@ -121,6 +121,7 @@ func TestEnvironmentNamesAreUnique(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	want := defaultConfig()
+	want.Data.Train = 100 // there are 357 digits of the classes below
 	want.Data.Classes, want.Training.Optimizer.LearningRate, want.Training.Optimizer.Nesterov = []int{3, 8}, 1e-3, false
 	want.Machines = []Machine{{"a", "exact", "midpoint-2"}, {"b", "flow", "left"}}
 	tests := []struct{ name, format, text string }{
@@ -133,7 +134,7 @@ func TestFormats(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := Parse("x", []byte(test.text), test.format, nil, nil)
+			got, err := Parse("x", []byte(test.text), test.format, []string{"data.train=100"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +148,7 @@ func TestFormats(t *testing.T) {
 func TestYAMLRoundTrip(t *testing.T) {
 	for _, overrides := range [][]string{
 		nil,
-		{"data.classes=[3,8]", "network.hidden=[]", "network.init.gain=1e-7", "training.loss_limit=1e21", "seed=-5"},
+		{"data.classes=[3,8]", "data.train=200", "network.hidden=[]", "network.init.gain=1e-7", "training.loss_limit=1e21", "seed=-5"},
 		{"machines=[]", "path_kernel=none", "precision=float32", "training.optimizer.learning_rate=0.30000000000000004"},
 		{"name=\"no\"", "machines=[{name: \"1e3\", family: exact, rule: gauss-64}, {name: \"010\", family: flow, rule: left}]"},
 	} {

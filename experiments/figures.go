@@ -3,6 +3,8 @@ package experiments
 import (
 	"fmt"
 	"math"
+
+	"pkm/pathkernel"
 )
 
 // Decomposition is a machine's account of the network's outputs,
@@ -45,15 +47,10 @@ func (d Decomposition) Check() error {
 // ascending order, so that the same arrays give the same bits everywhere. The
 // decomposition must pass Check. Cost: M·C·N additions.
 func (d Decomposition) Prediction() []float64 {
-	y := make([]float64, d.M*d.C)
-	for k := range y {
-		sum := 0.0
-		for _, q := range d.Contributions[k*d.N : (k+1)*d.N] {
-			sum += q
-		}
-		y[k] = d.Initial[k] + sum + d.Regularization[k]
+	if d.M*d.C == 0 {
+		return nil
 	}
-	return y
+	return pathkernel.Predict(d.Initial, d.Contributions, d.Regularization)
 }
 
 // Residual returns f(w_S) − ŷ (M,C): what the machine does not explain. It is

@@ -1,0 +1,250 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"pkm/graphs"
+	"pkm/internal/blas"
+	"pkm/pathkernel"
+	"pkm/training"
+)
+
+// tracker is the hook that follows the path of the weights: at every step it
+// evaluates the query's Jacobian at the nodes of all machines, and the training
+// samples' for the path kernel, and hands the factors to the machines.
+type tracker[T graphs.Float] struct {
+	blas     blas.Implementation
+	machines []*pathkernel.Machine
+	path     *pathkernel.Path[T]
+	kernel   pathkernel.Kernel
+
+	nodes  []float64
+	query  []*graphs.Jacobian[T] // one for each node, which keeps its values
+	ended  bool                  // the evaluator of node 1 holds the values of the step's start
+	point  []T                   // scratch (P)
+	watch  int                   // the machine whose step residual is reported, −1: none
+	after  *graphs.Forward[T]    // f(x; w_{s+1}) of the query
+	before []float64             // f(x; w_s) of the query (M, C)
+
+	train  []T // (N, d)
+	width  int // d
+	blocks []block[T]
+
+	initial, final []float64 // outputs of the query (M, C)
+	residual       float64   // the last step's largest |residual| of the watched machine, NaN without one
+}
+
+// block is a part of the training set whose Jacobian factors fit into memory.
+type block[T graphs.Float] struct {
+	first    int
+	jacobian *graphs.Jacobian[T] // shared by blocks of one size
+}
+
+// blockBytes bounds the memory of the training Jacobian's graph.
+const blockBytes = 64 << 20
+
+func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machines []*pathkernel.Machine, kernel pathkernel.Kernel, query, train []T) (*tracker[T], error) {
+	path, err := pathkernel.NewPath[T](b, machines...)
+	if err != nil {
+		return nil, err
+	}
+	width := n.Input().Size()
+	t := &tracker[T]{blas: b, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
+		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, residual: math.NaN()}
+	queries := len(query) / width
+	for range t.nodes {
+		j, err := graphs.NewJacobian[T](n, b, queries)
+		if err != nil {
+			return nil, err
+		}
+		if err := j.SetInputs(query); err != nil {
+			return nil, err
+		}
+		t.query = append(t.query, j)
+	}
+	if t.after, err = graphs.NewForward[T](n, b, queries); err != nil {
+		return nil, err
+	}
+	if err := t.after.SetInputs(query); err != nil {
+		return nil, err
+	}
+	best := 0
+	for i, m := range machines {
+		if order := pathkernel.Order(m.Measure); order > best {
+			best, t.watch = order, i
+		}
+	}
+	if kernel != pathkernel.NoKernel && len(machines) > 0 {
+		err = t.cut(n, len(train)/width)
+	}
+	return t, err
+}
+
+// cut divides N training samples into blocks.
+func (t *tracker[T]) cut(n *graphs.Network, samples int) error {
+	one, err := graphs.NewJacobian[T](n, t.blas, 1)
+	if err != nil {
+		return err
+	}
+	size := min(samples, max(1, blockBytes/one.Bytes()))
+	jacobians := make(map[int]*graphs.Jacobian[T])
+	for first := 0; first < samples; first += size {
+		rows := min(size, samples-first)
+		if jacobians[rows] == nil {
+			if jacobians[rows], err = graphs.NewJacobian[T](n, t.blas, rows); err != nil {
+				return err
+			}
+		}
+		t.blocks = append(t.blocks, block[T]{first, jacobians[rows]})
+	}
+	return nil
+}
+
+// begin evaluates the query's outputs at w_0.
+func (t *tracker[T]) begin(w []T) error {
+	if err := t.after.Run(w); err != nil {
+		return err
+	}
+	t.initial = widen(t.after.Outputs())
+	t.before = t.initial
+	return nil
+}
+
+// Step implements training.Hook.
+func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
+	t.path.Begin(s.LearningRate)
+	if err := t.evaluate(s); err != nil {
+		return err
+	}
+	nodes := t.factors(func(j int) int { return j })
+	t.path.Contribute(nodes, convert(s.Factors), s.LossDerivatives, s.Size)
+	if err := t.addKernel(nodes, s); err != nil {
+		return err
+	}
+	return t.measure(nodes, s)
+}
+
+// evaluate runs the query's Jacobian at w_s + tΔ_s for every node t. The end of
+// the step before is the start of this one.
+func (t *tracker[T]) evaluate(s *training.Step[T]) error {
+	for j, at := range t.nodes {
+		if at == 0 && t.ended {
+			last := len(t.query) - 1
+			t.query[j], t.query[last] = t.query[last], t.query[j]
+			continue
+		}
+		for i, w := range s.Weights {
+			t.point[i] = w + T(at)*s.Delta[i]
+		}
+		if err := t.query[j].Run(t.point); err != nil {
+			return fmt.Errorf("the query's Jacobian at node %g of step %d: %w", at, s.Index, err)
+		}
+		if tensor, found := t.query[j].NonFinite(); found {
+			return &training.Diverged{Step: s.Index, Tensor: tensor + " (query)", Loss: s.Loss}
+		}
+	}
+	t.ended = len(t.nodes) > 1 && t.nodes[0] == 0 && t.nodes[len(t.nodes)-1] == 1
+	return nil
+}
+
+// factors returns the query's factors, those of evaluator choose(j) for node j.
+func (t *tracker[T]) factors(choose func(int) int) [][]pathkernel.Factor[T] {
+	nodes := make([][]pathkernel.Factor[T], len(t.nodes))
+	for j := range nodes {
+		nodes[j] = convert(t.query[choose(j)].Factors())
+	}
+	return nodes
+}
+
+func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] {
+	out := make([]pathkernel.Factor[T], len(factors))
+	for i, f := range factors {
+		out[i] = pathkernel.Factor[T](f)
+	}
+	return out
+}
+
+// addKernel evaluates the training samples' Jacobians at w_s, block by block.
+func (t *tracker[T]) addKernel(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+	classes := len(s.LossDerivatives) / s.Size
+	for _, b := range t.blocks {
+		rows := b.jacobian.Rows()
+		if err := b.jacobian.SetInputs(t.train[b.first*t.width : (b.first+rows)*t.width]); err != nil {
+			return err
+		}
+		if err := b.jacobian.Run(s.Weights); err != nil {
+			return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
+		}
+		t.path.AddKernel(nodes, convert(b.jacobian.Factors()), b.first, s.LossDerivatives[b.first*classes:(b.first+rows)*classes], s.Size)
+	}
+	return nil
+}
+
+// measure evaluates the query after the step, and the residual of the watched
+// machine in it: f(x; w_{s+1}) − f(x; w_s) − Σ_k ω_k J(x; w_s+t_kΔ_s)Δ_s.
+func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+	for i, w := range s.Weights {
+		t.point[i] = w + s.Delta[i]
+	}
+	if err := t.after.Run(t.point); err != nil {
+		return fmt.Errorf("the query's outputs after step %d: %w", s.Index, err)
+	}
+	after := widen(t.after.Outputs())
+	if t.watch >= 0 {
+		miss := make([]float64, len(after))
+		for i := range miss {
+			miss[i] = after[i] - t.before[i]
+		}
+		for j, weight := range t.path.Weights(t.watch) {
+			if weight == 0 {
+				continue
+			}
+			for i, change := range pathkernel.Apply(t.blas, nodes[j], s.Delta) {
+				miss[i] -= weight / s.LearningRate * change
+			}
+		}
+		t.residual = 0
+		for _, r := range miss {
+			t.residual = max(t.residual, math.Abs(r))
+		}
+	}
+	t.before = after
+	return nil
+}
+
+// Finish implements training.Hook.
+func (t *tracker[T]) Finish(_ context.Context, s *training.Step[T]) error {
+	t.final = t.before
+	if !t.path.Finish() {
+		return nil
+	}
+	start := 0
+	if t.ended {
+		start = len(t.query) - 1
+	} else if err := t.query[0].Run(s.Weights); err != nil {
+		return fmt.Errorf("the query's Jacobian at the final weights: %w", err)
+	}
+	nodes := t.factors(func(int) int { return start })
+	t.path.Contribute(nodes, convert(s.Factors), s.LossDerivatives, s.Size)
+	return t.addKernel(nodes, s)
+}
+
+// widen returns the values in float64, which is exact.
+func widen[T graphs.Float](values []T) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// narrow returns the values in the network's precision.
+func narrow[T graphs.Float](values []float64) []T {
+	out := make([]T, len(values))
+	for i, v := range values {
+		out[i] = T(v)
+	}
+	return out
+}

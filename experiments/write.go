@@ -1,0 +1,141 @@
+package experiments
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"pkm/pathkernel"
+	"pkm/training"
+)
+
+// array is a file under arrays/, in C order.
+type array struct {
+	name  string
+	shape []int
+	data  []float64
+}
+
+// writeBeginning writes what is known before training: configuration, data, w_0.
+func (e *experiment[T]) writeBeginning() error {
+	resolved, err := e.config.YAML()
+	if err != nil {
+		return err
+	}
+	if err := e.dir.WriteFile("config.yaml", func(w io.Writer) error {
+		_, err := io.Copy(w, bytes.NewReader(resolved))
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, side := range []struct {
+		name    string
+		inputs  []T
+		samples *Samples
+	}{{"train", e.inputs, e.train}, {"query", e.queries, e.query}} {
+		n := len(side.samples.Labels)
+		labels := make([]int64, n)
+		for i, l := range side.samples.Labels {
+			labels[i] = int64(l)
+		}
+		if err := WriteArray(e.dir, side.name+"_inputs", append([]int{n}, e.network.Input()...), side.inputs); err != nil {
+			return err
+		}
+		if err := WriteArray(e.dir, side.name+"_targets", []int{n}, labels); err != nil {
+			return err
+		}
+		if err := WriteArray(e.dir, side.name+"_indices", []int{n}, side.samples.Indices); err != nil {
+			return err
+		}
+	}
+	return e.dir.WriteWeights("weights_initial", tensors(e.network.Layout(), e.initial), nil)
+}
+
+// write writes what training gave: the last good weights in any case, machines and
+// figures when it was completed.
+func (e *experiment[T]) write(completed bool) error {
+	if e.final != nil {
+		if err := e.dir.WriteWeights("weights_final", tensors(e.network.Layout(), e.final), nil); err != nil {
+			return err
+		}
+	}
+	if !completed {
+		return nil
+	}
+	m, c, n := len(e.query.Labels), e.classes, len(e.train.Labels)
+	steps := make([]float64, e.config.Training.Steps)
+	for s := range steps {
+		steps[s] = e.config.Training.Optimizer.LearningRate
+	}
+	for _, a := range []array{
+		{"step_sizes", []int{len(steps)}, steps},
+		{"outputs_initial", []int{m, c}, e.tracker.initial},
+		{"outputs_final", []int{m, c}, e.tracker.final},
+	} {
+		if err := WriteArray(e.dir, a.name, a.shape, a.data); err != nil {
+			return err
+		}
+	}
+	summary := Summary{Samples: SampleCounts{Train: n, Query: m}, Outputs: c, Parameters: e.network.Parameters(), Steps: len(steps)}
+	var err error
+	if summary.Network, err = e.networkFigures(); err != nil {
+		return err
+	}
+	for _, machine := range e.machines {
+		figures, err := e.writeMachine(machine, m, c, n)
+		if err != nil {
+			return fmt.Errorf("machine %q: %w", machine.Name, err)
+		}
+		summary.Machines = append(summary.Machines, MachineSummary{Name: machine.Name, Figures: figures})
+	}
+	return e.dir.WriteSummary(summary)
+}
+
+// networkFigures returns the figures of the trained network.
+func (e *experiment[T]) networkFigures() (NetworkFigures, error) {
+	loss, err := training.NewLoss[float64](e.config.Loss.Kind)
+	if err != nil {
+		return NetworkFigures{}, err
+	}
+	targets, err := training.OneHot[float64](e.query.Labels, e.classes)
+	if err != nil {
+		return NetworkFigures{}, err
+	}
+	losses := make([]float64, len(e.query.Labels))
+	loss.Evaluate(e.tracker.final, targets, e.classes, losses, make([]float64, len(targets)))
+	return NetworkFigures{TrainLoss: Figure(e.result.Loss), QueryLoss: Figure(training.Mean(losses)),
+		QueryAccuracy: Figure(training.Accuracy(e.tracker.final, e.query.Labels))}, nil
+}
+
+// writeMachine writes the arrays of a machine and returns its figures.
+func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) (MachineFigures, error) {
+	d := Decomposition{M: m, C: c, N: n, Initial: e.tracker.initial, Final: e.tracker.final,
+		Contributions: machine.Contributions(), Regularization: machine.Regularization()}
+	figures, err := Figures(d, e.query.Labels)
+	if err != nil {
+		return figures, err
+	}
+	arrays := []array{
+		{"contributions", []int{m, c, n}, d.Contributions},
+		{"regularization", []int{m, c}, d.Regularization},
+		{"residual", []int{m, c}, d.Residual()},
+	}
+	if machine.Kernel() == pathkernel.TraceKernel {
+		arrays = append(arrays, array{"path_kernel", []int{m, n}, machine.PathKernel()})
+	}
+	if machine.Kernel() == pathkernel.FullKernel {
+		arrays = append(arrays, array{"path_kernel", []int{m, c, n, c}, machine.PathKernel()},
+			array{"coefficients", []int{m, c, n, c}, machine.Coefficients()})
+	}
+	for _, a := range arrays {
+		if err := WriteArray(e.dir, machine.Name+"/"+a.name, a.shape, a.data); err != nil {
+			return figures, err
+		}
+	}
+	if machine.Kernel() != pathkernel.NoKernel {
+		k := machine.Conditioning()
+		figures.Conditioning = &Conditioning{Threshold: Figure(k.Threshold), SmallKernels: k.SmallKernel,
+			LargeCoefficients: k.LargeCoefficients, MaxAbsCoefficient: Figure(k.MaxCoefficient)}
+	}
+	return figures, nil
+}
