@@ -119,8 +119,7 @@ func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 		return err
 	}
 	nodes := t.factors(func(j int) int { return j })
-	t.path.Contribute(nodes, convert(s.Factors), s.LossDerivatives, s.Size)
-	if err := t.addKernel(nodes, s); err != nil {
+	if err := t.add(nodes, s); err != nil {
 		return err
 	}
 	return t.measure(nodes, s)
@@ -166,8 +165,14 @@ func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] 
 	return out
 }
 
-// addKernel evaluates the training samples' Jacobians at w_s, block by block.
-func (t *tracker[T]) addKernel(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+// add hands the training side of a step to the machines: gradients as training
+// left them, and for a path kernel the samples' Jacobians at w_s, block by block.
+func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+	gradient := convert(s.Factors)
+	if len(t.blocks) == 0 {
+		t.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
+		return nil
+	}
 	classes := len(s.LossDerivatives) / s.Size
 	for _, b := range t.blocks {
 		rows := b.jacobian.Rows()
@@ -177,7 +182,8 @@ func (t *tracker[T]) addKernel(nodes [][]pathkernel.Factor[T], s *training.Step[
 		if err := b.jacobian.Run(s.Weights); err != nil {
 			return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
 		}
-		t.path.AddKernel(nodes, convert(b.jacobian.Factors()), b.first, s.LossDerivatives[b.first*classes:(b.first+rows)*classes], s.Size)
+		t.path.Add(nodes, pathkernel.Block[T]{First: b.first, Gradient: pathkernel.Rows(gradient, b.first, rows),
+			Derivatives: s.LossDerivatives[b.first*classes : (b.first+rows)*classes], Jacobian: convert(b.jacobian.Factors())}, s.Size)
 	}
 	return nil
 }
@@ -227,8 +233,7 @@ func (t *tracker[T]) Finish(_ context.Context, s *training.Step[T]) error {
 		return fmt.Errorf("the query's Jacobian at the final weights: %w", err)
 	}
 	nodes := t.factors(func(int) int { return start })
-	t.path.Contribute(nodes, convert(s.Factors), s.LossDerivatives, s.Size)
-	return t.addKernel(nodes, s)
+	return t.add(nodes, s)
 }
 
 // widen returns the values in float64, which is exact.

@@ -155,12 +155,19 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 	b.watch(layer.name("slope"), slope)
 	width, rows := layer.out.Size(), b.rows
 	o := &operation[T]{name: layer.name(string(kind) + "/input")}
+	cotangent := func(v [][]T, r int) []T { return v[0][r*width : (r+1)*width] }
+	shared, repeated := b.repeated[grad]
+	if repeated {
+		// Read the rows that all samples share instead of their copies.
+		cotangent = func(_ [][]T, r int) []T { return shared[r/rows*width : (r/rows+1)*width] }
+		grad.Op().(*operation[T]).run = nil
+	}
 	o.run = func(v [][]T) {
 		parallel.Tiles(b.stacks(grad)*rows, rowTile, func(lo, hi int) {
 			for r := lo; r < hi; r++ {
 				n := r % rows
-				δ, φ := v[0][r*width:(r+1)*width], v[1][n*width:(n+1)*width]
-				to := o.values[r*width : (r+1)*width]
+				to, δ, φ := o.values[r*width:(r+1)*width], cotangent(v, r), v[1][n*width:(n+1)*width]
+				δ, φ = δ[:len(to)], φ[:len(to)]
 				for j := range to {
 					to[j] = δ[j] * φ[j]
 				}
@@ -168,7 +175,7 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 		})
 	}
 	node, err := apply(o, grad.Shape().Clone(), grad, slope)
-	if shared, ok := b.repeated[grad]; ok && err == nil {
+	if repeated && err == nil {
 		b.scaled[node] = scaledRows[T]{shared: shared, scale: s.values}
 	}
 	return node, err

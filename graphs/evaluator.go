@@ -3,6 +3,7 @@ package graphs
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -21,8 +22,8 @@ type Evaluator[T Float] struct {
 	outputs []T // (N, C)
 	factors []Factor[T]
 	watched []watched[T]
-	machine G.VM
-	size    int // elements of memory behind all nodes
+	calls   []call // all operations, operands first
+	size    int    // elements of memory behind all nodes
 }
 
 // start begins the graph of an evaluator: memory, leaves and the forward pass. A
@@ -57,7 +58,55 @@ func (e *Evaluator[T]) finish(b *builder[T]) error {
 		e.size += n.Shape().TotalSize()
 	}
 	e.watched = b.watched
-	e.machine = G.NewTapeMachine(b.graph)
+	sorted, err := G.Sort(b.graph) // consumers first
+	if err != nil {
+		return fmt.Errorf("graphs: order the operations of a network of %d layers: %w", len(e.network.layers), err)
+	}
+	for _, n := range slices.Backward(sorted) {
+		if n.Op() == nil {
+			continue
+		}
+		c := call{node: n}
+		for children := b.graph.From(n.ID()); children.Next(); {
+			c.operands = append(c.operands, children.Node().(*G.Node))
+		}
+		e.calls = append(e.calls, c)
+	}
+	return nil
+}
+
+// call is one operation of a compiled graph.
+type call struct {
+	node     *G.Node
+	operands []*G.Node
+}
+
+// run executes the graph's operations one after another in this goroutine. Gorgonia's
+// tape machine would do the same in a goroutine and a thread of its own, where a
+// panic cannot be caught and every run waits for two thread switches.
+func (e *Evaluator[T]) run() (err error) {
+	operation := ""
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("operation %s: %v", operation, r)
+		}
+	}()
+	var operands []G.Value
+	for _, c := range e.calls {
+		op := c.node.Op()
+		operation = op.String()
+		operands = operands[:0]
+		for _, n := range c.operands {
+			operands = append(operands, n.Value())
+		}
+		value, err := op.Do(operands...)
+		if err != nil {
+			return fmt.Errorf("operation %s: %w", operation, err)
+		}
+		if err := G.UnsafeLet(c.node, value); err != nil {
+			return fmt.Errorf("operation %s: %w", operation, err)
+		}
+	}
 	return nil
 }
 
@@ -117,8 +166,7 @@ func (e *Evaluator[T]) Run(w []T) error {
 		return fmt.Errorf("graphs: evaluate a network of %d weights: found %d", len(e.weights), len(w))
 	}
 	copy(e.weights, w)
-	defer e.machine.Reset()
-	if err := e.machine.RunAll(); err != nil {
+	if err := e.run(); err != nil {
 		return fmt.Errorf("graphs: evaluate %d samples: %w", e.rows, err)
 	}
 	return nil

@@ -24,7 +24,7 @@ type operation[T Float] struct {
 	result   *tensor.Dense
 	values   []T // what result holds
 
-	// run writes values from the operands.
+	// run writes values from the operands. nil: nobody reads the values.
 	run func(operands [][]T)
 	// wrt says which operands have a pullback.
 	wrt []bool
@@ -89,7 +89,9 @@ func (o *operation[T]) Do(operands ...G.Value) (G.Value, error) {
 		}
 		o.operandValues[i] = denseValues[T](d)
 	}
-	o.run(o.operandValues)
+	if o.run != nil {
+		o.run(o.operandValues)
+	}
 	return o.result, nil
 }
 

@@ -15,15 +15,21 @@ import (
 // which costs O(d_in + d_out) a pair instead of O(d_in·d_out), and sums the
 // layers. Factors are multiplied first and summed over steps afterwards.
 //
-// One Contraction serves one pair of sample blocks: it keeps the Gram matrices of
-// inputs that are data. Not safe for concurrent use; it uses all cores itself,
-// on tiles whose cut depends on nothing but shapes, so that the bits of a result
-// do not depend on the number of cores.
+// Prepare forms the Grams of inputs for the query's nodes and a training block,
+// Outer and Trace multiply them with cotangent products. One Contraction serves
+// one pair of sample blocks: it keeps the Grams of inputs that are data. Not safe
+// for concurrent use; it uses all cores itself, on tiles whose cut depends on
+// nothing but shapes, so that the bits of a result do not depend on the number of
+// cores.
 type Contraction[T Float] struct {
 	blas    blas.Implementation
+	queries int // M
+	stacks  int // K
+	terms   []term[T]
+
 	fixed   map[int][]T // layer: Gram of inputs that are data (M, N)
-	grams   [][]T       // scratch: the Gram of each product (M, N)
-	columns [][]T       // scratch: transposed cotangents of each product
+	grams   [][]T       // scratch: the Gram of each term (M, N)
+	columns [][]T       // scratch: transposed cotangents of each layer
 	scratch [][]T       // scratch of each worker: the cotangent products of a tile
 }
 
@@ -36,172 +42,172 @@ func NewContraction[T Float](b blas.Implementation) *Contraction[T] {
 // layers and nodes are added up in one before the next, while its sums are hot.
 const (
 	rowTile    = 64
-	columnTile = 1024
-	traceTile  = 128 // training samples in a tile of a trace, which takes all queries
+	columnTile = 512
+	traceTile  = 128 // training samples in a tile of a Gram or a trace, which takes all queries
 )
 
+// Prepare starts a contraction of the query's factors at each node with those of
+// a training block, of which only the inputs are read, for integrals with the
+// given weights on the nodes. 2·M·N·d_in FLOPs for a node and layer.
+func (c *Contraction[T]) Prepare(nodes [][]Factor[T], train []Factor[T], weights [][]float64) {
+	c.queries, c.stacks, c.terms = nodes[0][0].Rows, nodes[0][0].Stacks, c.terms[:0]
+	for layer := range train {
+		c.terms = append(c.terms, terms(layer, nodes, weights)...)
+	}
+	var missing []*term[T]
+	for i := range c.terms {
+		t := &c.terms[i]
+		size := c.queries * train[0].Rows
+		if !t.fixed {
+			t.gram = nth(&c.grams, i, size)
+			missing = append(missing, t)
+			continue
+		}
+		if c.fixed[t.layer] == nil {
+			c.fixed[t.layer] = make([]T, size)
+			t.gram = c.fixed[t.layer]
+			missing = append(missing, t)
+		}
+		t.gram = c.fixed[t.layer]
+	}
+	c.inputGrams(missing, train)
+}
+
+// inputGrams computes a·a′ + bias (M, N), all in one pass over tiles.
+func (c *Contraction[T]) inputGrams(terms []*term[T], train []Factor[T]) {
+	samples := train[0].Rows
+	across := (samples + traceTile - 1) / traceTile
+	parallel.Tiles(len(terms)*across, 1, func(n, _ int) {
+		t, left := terms[n/across], n%across*traceTile
+		right := min(left+traceTile, samples)
+		f := &train[t.layer]
+		for m := range c.queries {
+			row := t.gram[m*samples+left : m*samples+right]
+			for i := range row {
+				row[i] = t.bias
+			}
+		}
+		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, c.queries, right-left, f.InWidth, 1, t.input, f.InWidth,
+			f.Input[left*f.InWidth:right*f.InWidth], f.InWidth, 1, t.gram[left:], samples)
+	})
+}
+
 // Outer adds the products of every query seed k with every training seed k′,
-// K_j[m,k,k′,i] = Σ_layers (a·a′+bias)(δ_k·δ′_{k′}), to the integrals. nodes holds
-// the query's factors at each node, train those of the training block. With
-// training factors seeded with ℓ′ (one stack) it gives J(x_m)·g_i, with unit
-// seeds the tangent kernel. 2·M·N·(d_in + K·K′·d_out) FLOPs for a node and layer.
-func (c *Contraction[T]) Outer(nodes [][]Factor[T], train []Factor[T], integrals []Integral) {
-	all := c.products(nodes, train, integrals)
-	q, f := &nodes[0][0], &train[0]
-	rows, columns := q.Stacks*q.Rows, f.Stacks*f.Rows
+// K_j[m,k,k′,i] = Σ_layers (a·a′+bias)(δ_k·δ′_{k′}), to the sums of each integral
+// that was prepared. With training factors seeded with ℓ′ (one stack) that is
+// J(x_m)·g_i, with unit seeds the tangent kernel. 2·K·K′·M·N·d_out FLOPs for a
+// node and layer.
+func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) {
+	samples, seeds := train[0].Rows, train[0].Stacks
+	rows, columns := c.stacks*c.queries, seeds*samples
 	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
+	transposed := c.transpose(train)
 	workers := c.workers(across*down, rowTile*columnTile)
 	parallel.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
 		lo, left := n/across*rowTile, n%across*columnTile
 		hi, right := min(lo+rowTile, rows), min(left+columnTile, columns)
-		for i := range all {
-			p, width := &all[i], all[i].train.OutWidth
-			if p.unit {
-				for r := lo; r < hi; r++ {
-					p.add(r%q.Rows*q.Stacks+r/q.Rows, f.Stacks, r%q.Rows, left, right, p.transposed[r/q.Rows*columns+left:])
-				}
-				continue
+		for i := range c.terms {
+			t := &c.terms[i]
+			width, product := train[t.layer].OutWidth, c.scratch[worker]
+			if !t.unit {
+				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, t.cotangent[lo*width:hi*width], width,
+					train[t.layer].Cotangent[left*width:right*width], width, 0, product, right-left)
 			}
-			product := c.scratch[worker][:(hi-lo)*(right-left)]
-			blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, p.cotangent[lo*width:hi*width], width,
-				p.train.Cotangent[left*width:right*width], width, 0, product, right-left)
 			for r := lo; r < hi; r++ {
-				p.add(r%q.Rows*q.Stacks+r/q.Rows, f.Stacks, r%q.Rows, left, right, product[(r-lo)*(right-left):])
+				m, k := r%c.queries, r/c.queries
+				row := product[(r-lo)*(right-left):]
+				if t.unit { // e_k·δ′ is a column of the training cotangents
+					row = transposed[t.layer][k*columns+left:]
+				}
+				t.add(sums, (m*c.stacks+k)*seeds, m, samples, left, right, row)
 			}
 		}
 	})
 }
 
 // Trace adds Σ_k K_j[m,k,k,i], the trace of the tangent kernel when both sides
-// are seeded with the unit vectors, to the integrals. 2·M·N·(d_in + K·d_out)
-// FLOPs for a node and layer, less where the cotangents have structure.
-func (c *Contraction[T]) Trace(nodes [][]Factor[T], train []Factor[T], integrals []Integral) {
-	all := c.products(nodes, train, integrals)
-	for i := range all {
-		all[i].mixed = all[i].mix()
+// are seeded with the unit vectors, to the sums of each integral that was
+// prepared. 2·K·M·N·d_out FLOPs for a node and layer, less where the cotangents
+// have structure.
+func (c *Contraction[T]) Trace(train []Factor[T], sums [][]Sum) {
+	samples := train[0].Rows
+	for i := range c.terms {
+		c.terms[i].mix(&train[c.terms[i].layer])
 	}
-	queries, samples := nodes[0][0].Rows, train[0].Rows
-	workers := c.workers((samples+traceTile-1)/traceTile, queries*traceTile)
+	workers := c.workers((samples+traceTile-1)/traceTile, c.queries*traceTile)
 	parallel.TilesWorker(workers, samples, traceTile, func(worker, left, right int) {
-		for i := range all {
-			p, width, n := &all[i], all[i].train.OutWidth, right-left
-			query, other, stacks := p.cotangent, p.train.Cotangent, p.train.Stacks
-			if mixed := p.mixed; mixed != nil {
-				query, other, stacks = mixed, p.train.Scale, 1
+		n := right - left
+		product := c.scratch[worker][:c.queries*n]
+		for i := range c.terms {
+			t := &c.terms[i]
+			f := &train[t.layer]
+			width, query, other, stacks := f.OutWidth, t.cotangent, f.Cotangent, f.Stacks
+			if t.mixed != nil {
+				query, other, stacks = t.mixed, f.Scale, 1
 			}
-			product := c.scratch[worker][:queries*n]
-			if p.unit && p.train.Unit { // Σ_k e_k·e_k
+			if t.unit && f.Unit { // Σ_k e_k·e_k
 				for j := range product {
-					product[j] = T(stacks)
+					product[j] = T(f.Stacks)
 				}
 				stacks = 0
 			}
 			for k := range stacks {
-				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, queries, n, width, 1, query[k*queries*width:(k+1)*queries*width], width,
+				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, c.queries, n, width, 1, query[k*c.queries*width:(k+1)*c.queries*width], width,
 					other[(k*samples+left)*width:(k*samples+right)*width], width, min(T(k), 1), product, n)
 			}
-			for m := range queries {
-				p.add(m, 1, m, left, right, product[m*n:])
+			for m := range c.queries {
+				t.add(sums, m, m, samples, left, right, product[m*n:])
 			}
 		}
 	})
+}
+
+// mix prepares the trace of cotangents that are shared⊙scale on both sides:
+// Σ_k (V_k⊙s)·(V′_k⊙s′) = (s⊙Σ_k V_k⊙V′_k)·s′, one product instead of K.
+func (t *term[T]) mix(train *Factor[T]) {
+	if t.mixed = nil; t.shared == nil || train.Shared == nil {
+		return
+	}
+	width := train.OutWidth
+	v := make([]T, width)
+	for i, q := range t.shared {
+		v[i%width] += q * train.Shared[i]
+	}
+	t.mixed = make([]T, len(t.scale))
+	for i := 0; i < len(t.scale); i += width {
+		for j, vj := range v {
+			t.mixed[i+j] = t.scale[i+j] * vj
+		}
+	}
+}
+
+// transpose returns the training cotangents (d_out, K′·N) of the layers whose
+// query cotangents are unit vectors.
+func (c *Contraction[T]) transpose(train []Factor[T]) [][]T {
+	out := make([][]T, len(train))
+	for _, t := range c.terms {
+		if !t.unit || out[t.layer] != nil {
+			continue
+		}
+		f := &train[t.layer]
+		columns := f.Stacks * f.Rows
+		out[t.layer] = nth(&c.columns, t.layer, f.OutWidth*columns)
+		for r := range columns {
+			for j, v := range f.Cotangent[r*f.OutWidth : (r+1)*f.OutWidth] {
+				out[t.layer][j*columns+r] = v
+			}
+		}
+	}
+	return out
 }
 
 // workers returns how many goroutines the tiles occupy, with scratch for each.
 func (c *Contraction[T]) workers(tiles, size int) int {
 	workers := parallel.Workers(tiles, 1)
-	for len(c.scratch) < workers {
-		c.scratch = append(c.scratch, nil)
-	}
 	for w := range workers {
-		if len(c.scratch[w]) < size {
-			c.scratch[w] = make([]T, size)
-		}
+		nth(&c.scratch, w, size)
 	}
 	return workers
-}
-
-// product is a term with its training side and the Gram of their inputs.
-type product[T Float] struct {
-	term[T]
-	train *Factor[T]
-	gram  []T // a·a′ + bias (M, N)
-	mixed []T // s⊙Σ_k V_k⊙V′_k (M, d_out), where both sides are shared⊙scale
-
-	transposed []T // training cotangents (d_out, K′, N), where the query's are unit vectors
-}
-
-// products returns all products of a contraction.
-func (c *Contraction[T]) products(nodes [][]Factor[T], train []Factor[T], integrals []Integral) []product[T] {
-	var all []product[T]
-	for layer := range train {
-		for _, t := range terms(layer, nodes, integrals) {
-			p := product[T]{term: t, train: &train[layer]}
-			p.gram = c.inputGram(len(all), layer, nodes[0][layer].FixedInput, &p)
-			if p.unit {
-				p.transposed = c.transpose(len(all), p.train)
-			}
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// mix prepares the trace of cotangents that are shared⊙scale on both sides:
-// Σ_k (V_k⊙s)·(V′_k⊙s′) = (s⊙Σ_k V_k⊙V′_k)·s′, one product instead of K.
-func (p *product[T]) mix() []T {
-	if p.shared == nil || p.train.Shared == nil {
-		return nil
-	}
-	width := p.train.OutWidth
-	v, mixed := make([]T, width), make([]T, len(p.scale))
-	for i, q := range p.shared {
-		v[i%width] += q * p.train.Shared[i]
-	}
-	for i, s := range p.scale {
-		mixed[i] = s * v[i%width]
-	}
-	return mixed
-}
-
-// inputGram returns a·a′ + bias (M, N) of the n-th product; of inputs that are
-// data, it is computed once.
-func (c *Contraction[T]) inputGram(n, layer int, fixed bool, p *product[T]) []T {
-	if gram, ok := c.fixed[layer]; fixed && ok {
-		return gram
-	}
-	width, columns := p.train.InWidth, p.train.Rows
-	rows := len(p.input) / width
-	var gram []T
-	if fixed {
-		gram = make([]T, rows*columns)
-		c.fixed[layer] = gram
-	} else {
-		gram = nth(&c.grams, n, rows*columns)
-	}
-	parallel.Tiles(columns, columnTile, func(left, right int) {
-		for m := range rows {
-			row := gram[m*columns+left : m*columns+right]
-			for i := range row {
-				row[i] = p.bias
-			}
-		}
-		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, rows, right-left, width, 1, p.input, width,
-			p.train.Input[left*width:right*width], width, 1, gram[left:], columns)
-	})
-	return gram
-}
-
-// transpose returns the training cotangents as (d_out, K′·N).
-func (c *Contraction[T]) transpose(n int, train *Factor[T]) []T {
-	width, columns := train.OutWidth, train.Stacks*train.Rows
-	out := nth(&c.columns, n, width*columns)
-	for r := range columns {
-		for j, v := range train.Cotangent[r*width : (r+1)*width] {
-			out[j*columns+r] = v
-		}
-	}
-	return out
 }
 
 // nth returns the n-th of a list of scratch slices, with the given length.
@@ -215,21 +221,23 @@ func nth[T Float](list *[][]T, n, length int) []T {
 	return (*list)[n][:length]
 }
 
-// add adds a row of a tile times the Gram's row of query m to the sums: row holds
-// products with the training cotangents left to right (k′, i), and the sums have
-// seeds·Width values for each of their rows.
-func (p *product[T]) add(to, seeds, m, left, right int, row []T) {
-	samples := p.train.Rows
+// add adds a row of a tile times the Gram's row of query m to the sums of all
+// integrals that the term counts in. The row holds the products with the training
+// cotangents left to right (k′, i); its first one belongs to row first of the sums.
+func (t *term[T]) add(sums [][]Sum, first, m, samples, left, right int, row []T) {
 	for at := left; at < right; {
 		seed, i := at/samples, at%samples
 		count := min(samples-i, right-at)
-		a := p.gram[m*samples+i:][:count]
-		for _, u := range p.uses {
-			sum := u.Sum[(to*seeds+seed)*u.Width+u.Offset+i:][:count]
-			if u.Columns == nil {
-				accumulate(sum, row[at-left:], a, u.weight)
-			} else {
-				accumulateColumns(sum, row[at-left:], a, u.Columns[seed*samples+i:], u.weight)
+		p, a := row[at-left:], t.gram[m*samples+i:]
+		for _, u := range t.uses {
+			for s := range sums[u.integral] {
+				sum := &sums[u.integral][s]
+				to, weight := sum.Values[(first+seed)*sum.Width+sum.Offset+i:][:count], u.weight*sum.Scale
+				if sum.Columns == nil {
+					accumulate(to, p, a, weight)
+				} else {
+					accumulateColumns(to, p, a, sum.Columns[seed*samples+i:], weight)
+				}
 			}
 		}
 		at += count

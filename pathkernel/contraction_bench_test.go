@@ -17,10 +17,10 @@ func BenchmarkContraction(b *testing.B) {
 	}
 	gradient, jacobian := net.factors(2, 20, 1000, 1), net.factors(2, 20, 1000, 10)
 	weights := [][]float64{{0, 0.3, 0.4, 0.3, 0}, {0.5, 0, 0, 0, 0.5}, {1, 0, 0, 0, 0}}
-	integrals := func(size int) []Integral {
-		var all []Integral
-		for _, w := range weights {
-			all = append(all, Integral{Sum: make([]float64, size), Width: 1000, Weights: w, Scale: 1})
+	sums := func(size int) [][]Sum {
+		var all [][]Sum
+		for range weights {
+			all = append(all, []Sum{{Values: make([]float64, size), Width: 1000, Scale: 1}})
 		}
 		return all
 	}
@@ -30,16 +30,24 @@ func BenchmarkContraction(b *testing.B) {
 			b.Logf("%s: %v", name, err)
 			continue
 		}
-		b.Run(fmt.Sprintf("outer/%s", name), func(b *testing.B) {
-			c, sums := NewContraction[float64](impl), integrals(50*10*1000)
+		c := NewContraction[float64](impl)
+		b.Run(fmt.Sprintf("grams/%s", name), func(b *testing.B) {
 			for b.Loop() {
-				c.Outer(nodes, gradient, sums)
+				c.Prepare(nodes, gradient, weights)
+			}
+		})
+		b.Run(fmt.Sprintf("outer/%s", name), func(b *testing.B) {
+			c.Prepare(nodes, gradient, weights)
+			s := sums(50 * 10 * 1000)
+			for b.Loop() {
+				c.Outer(gradient, s)
 			}
 		})
 		b.Run(fmt.Sprintf("trace/%s", name), func(b *testing.B) {
-			c, sums := NewContraction[float64](impl), integrals(50*1000)
+			c.Prepare(nodes, jacobian, weights)
+			s := sums(50 * 1000)
 			for b.Loop() {
-				c.Trace(nodes, jacobian, sums)
+				c.Trace(jacobian, s)
 			}
 		})
 	}

@@ -163,11 +163,11 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 					columns = append(columns, float64(i%5)-1.5)
 				}
 			}
-			outer := make([]Integral, len(test.weights))
+			outer := make([][]Sum, len(test.weights))
 			want := make([][]float64, len(test.weights))
 			for n, w := range test.weights {
-				outer[n] = Integral{Sum: make([]float64, test.queries*test.k*test.k2*width), Width: width, Offset: test.offset, Weights: w, Scale: -0.5, Columns: columns}
-				want[n] = make([]float64, len(outer[n].Sum))
+				outer[n] = []Sum{{Values: make([]float64, test.queries*test.k*test.k2*width), Width: width, Offset: test.offset, Scale: -0.5, Columns: columns}}
+				want[n] = make([]float64, len(outer[n][0].Values))
 				for j := range nodes {
 					q, g := explicit(nodes[j], p), explicit(train, p)
 					for m := range test.queries {
@@ -189,17 +189,18 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 			c := NewContraction[float64](gonum(t))
 			for range 2 { // the second time with kept Grams
 				for n := range outer {
-					clear(outer[n].Sum)
+					clear(outer[n][0].Values)
 				}
-				c.Outer(nodes, train, outer)
+				c.Prepare(nodes, train, test.weights)
+				c.Outer(train, outer)
 				for n := range outer {
 					if scale := maxDifference(want[n], want[n]); math.IsNaN(scale) { // all weights 0
-						if slices.Max(outer[n].Sum) != 0 || slices.Min(outer[n].Sum) != 0 {
+						if slices.Max(outer[n][0].Values) != 0 || slices.Min(outer[n][0].Values) != 0 {
 							t.Fatalf("integral %d without weights is not 0", n)
 						}
 						continue
 					}
-					if d := maxDifference(outer[n].Sum, want[n]); d > 1e-12 {
+					if d := maxDifference(outer[n][0].Values, want[n]); d > 1e-12 {
 						t.Fatalf("integral %d: relative difference %.2g", n, d)
 					}
 				}
@@ -208,9 +209,10 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 				return
 			}
 			for n, w := range test.weights {
-				trace := []Integral{{Sum: make([]float64, test.queries*width), Width: width, Offset: test.offset, Weights: w, Scale: -0.5}}
-				NewContraction[float64](gonum(t)).Trace(nodes, train, trace)
-				sum := make([]float64, len(trace[0].Sum))
+				trace := []Sum{{Values: make([]float64, test.queries*width), Width: width, Offset: test.offset, Scale: -0.5}}
+				c.Prepare(nodes, train, [][]float64{w})
+				c.Trace(train, [][]Sum{trace})
+				sum := make([]float64, len(trace[0].Values))
 				for m := range test.queries {
 					for k := range test.k {
 						for i := range test.train {
@@ -218,10 +220,10 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 						}
 					}
 				}
-				if slices.Max(sum) == slices.Min(sum) && slices.Equal(sum, trace[0].Sum) {
+				if slices.Max(sum) == slices.Min(sum) && slices.Equal(sum, trace[0].Values) {
 					continue
 				}
-				if d := maxDifference(trace[0].Sum, sum); d > 1e-12 {
+				if d := maxDifference(trace[0].Values, sum); d > 1e-12 {
 					t.Fatalf("trace %d: relative difference %.2g", n, d)
 				}
 			}
@@ -236,8 +238,9 @@ func TestContractionBitsDoNotDependOnCores(t *testing.T) {
 	run := func() []float64 {
 		sum := make([]float64, 70*3*3*1500+70*1500)
 		c := NewContraction[float64](gonum(t))
-		c.Outer(nodes, train, []Integral{{Sum: sum[70*1500:], Width: 1500, Weights: []float64{0.3, 0.7}, Scale: 1}})
-		c.Trace(nodes, train, []Integral{{Sum: sum[:70*1500], Width: 1500, Weights: []float64{0.3, 0.7}, Scale: 1}})
+		c.Prepare(nodes, train, [][]float64{{0.3, 0.7}})
+		c.Outer(train, [][]Sum{{{Values: sum[70*1500:], Width: 1500, Scale: 1}}})
+		c.Trace(train, [][]Sum{{{Values: sum[:70*1500], Width: 1500, Scale: 1}}})
 		return sum
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

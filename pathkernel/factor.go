@@ -39,3 +39,16 @@ func (f *Factor[T]) bias() T {
 	}
 	return 0
 }
+
+// Rows returns the factors of count samples from first on, of one stack, without
+// copying.
+func Rows[T Float](factors []Factor[T], first, count int) []Factor[T] {
+	block := make([]Factor[T], len(factors))
+	for l, f := range factors {
+		f.Input = f.Input[first*f.InWidth : (first+count)*f.InWidth]
+		f.Cotangent = f.Cotangent[first*f.OutWidth : (first+count)*f.OutWidth]
+		f.Rows, f.Shared, f.Scale = count, nil, nil
+		block[l] = f
+	}
+	return block
+}

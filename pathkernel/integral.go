@@ -2,110 +2,106 @@ package pathkernel
 
 import "slices"
 
-// Integral is one sum that a contraction adds to:
+// Sum is where a contraction adds to:
 //
-//	Sum[m, k, k′, Offset+i] += Scale·Columns[k′,i]·Σ_j Weights[j]·K_j[m, k, k′, i]
+//	Values[m, k, k′, Offset+i] += Scale·Columns[k′,i]·Σ_j weights[j]·K_j[m, k, k′, i]
 //
 // where K_j is the product of the query's factors at node j with the training
 // factors. The layout is row-major with Width training samples in a row.
-type Integral struct {
-	Sum     []float64 // outer: (M, K, K′, Width); trace: (M, Width)
+type Sum struct {
+	Values  []float64 // outer: (M, K, K′, Width); trace: (M, Width)
 	Width   int
 	Offset  int
-	Weights []float64 // one for each node
 	Scale   float64
 	Columns []float64 // (K′, N), or nil for 1
 }
 
-// term is the product of one input Gram and one cotangent product, and the sums
-// it is added to.
+// term is one half-finished product of a layer: an input Gram and a query
+// cotangent, and the integrals over nodes that it counts in.
 type term[T Float] struct {
+	layer     int
 	input     []T // (M, d_in)
+	fixed     bool
 	bias      T
 	cotangent []T // (K, M, d_out)
 	unit      bool
 	shared    []T // (K, d_out), with scale (M, d_out); or nil
 	scale     []T
 	uses      []use
+
+	gram  []T // a·a′ + bias (M, N)
+	mixed []T // scratch of a trace (M, d_out)
 }
 
+// use says with which weight a term counts in an integral.
 type use struct {
-	*Integral
-	weight float64
+	integral int
+	weight   float64
 }
 
-// terms cuts the weighted sum over nodes of one layer into as few products as
-// its constant halves allow. Where the inputs are data, Σ_j w_j(a·a′)(δ_j·γ) =
-// (a·a′)((Σ_j w_jδ_j)·γ) is one product for each distinct vector of weights;
-// likewise where the cotangents are constant. Otherwise it is one for each node.
-func terms[T Float](layer int, nodes [][]Factor[T], integrals []Integral) []term[T] {
-	first := &nodes[0][layer]
-	if !first.FixedInput && !first.Unit {
-		var all []term[T]
+// terms cuts the integrals over the nodes of one layer into as few products as
+// its constant halves allow; weights holds those of each integral on the nodes. Where
+// the inputs are data, Σ_j w_j(a·a′)(δ_j·γ) = (a·a′)((Σ_j w_jδ_j)·γ) is one
+// product for each distinct vector of weights; likewise where the cotangents are
+// unit vectors. Otherwise it is one for each node.
+func terms[T Float](layer int, nodes [][]Factor[T], weights [][]float64) []term[T] {
+	var all []term[T]
+	if first := &nodes[0][layer]; !first.FixedInput && !first.Unit {
 		for j := range nodes {
-			if uses := usesOf(j, integrals); len(uses) > 0 {
-				all = append(all, single(&nodes[j][layer], uses))
+			t := single(layer, &nodes[j][layer])
+			for i, w := range weights {
+				if w[j] != 0 {
+					t.uses = append(t.uses, use{i, w[j]})
+				}
+			}
+			if len(t.uses) > 0 {
+				all = append(all, t)
 			}
 		}
 		return all
 	}
-	var all []term[T]
-	for len(integrals) > 0 {
-		weights := integrals[0].Weights
-		same := func(i Integral) bool { return slices.Equal(i.Weights, weights) }
-		var uses []use
-		for i := range integrals {
-			if same(integrals[i]) {
-				uses = append(uses, use{&integrals[i], integrals[i].Scale})
+	for i, w := range weights {
+		same := func(other []float64) bool { return slices.Equal(other, w) }
+		if slices.IndexFunc(weights, same) < i {
+			continue // counted in the first of its equals
+		}
+		t, weight, any := averaged(layer, nodes, w)
+		if !any {
+			continue
+		}
+		for k := i; k < len(weights); k++ {
+			if same(weights[k]) {
+				t.uses = append(t.uses, use{k, weight})
 			}
 		}
-		all = append(all, averaged(layer, nodes, weights, uses)...)
-		rest := make([]Integral, 0, len(integrals))
-		for _, i := range integrals {
-			if !same(i) {
-				rest = append(rest, i)
-			}
-		}
-		integrals = rest
+		all = append(all, t)
 	}
 	return all
 }
 
-// usesOf returns the sums in which node j has a weight.
-func usesOf(j int, integrals []Integral) []use {
-	var uses []use
-	for i := range integrals {
-		if w := integrals[i].Weights[j]; w != 0 {
-			uses = append(uses, use{&integrals[i], w * integrals[i].Scale})
-		}
-	}
-	return uses
-}
-
-func single[T Float](f *Factor[T], uses []use) term[T] {
-	return term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit, shared: f.Shared, scale: f.Scale, uses: uses}
+func single[T Float](layer int, f *Factor[T]) term[T] {
+	return term[T]{layer: layer, input: f.Input, fixed: f.FixedInput, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit,
+		shared: f.Shared, scale: f.Scale}
 }
 
 // averaged returns the term of a layer with a constant half, its other half
-// averaged over the nodes; none when no node has a weight.
-func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64, uses []use) []term[T] {
+// averaged over the nodes, and the weight it has left; none when no node has one.
+func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64) (t term[T], weight float64, any bool) {
 	var used []int
 	for j, w := range weights {
 		if w != 0 {
 			used = append(used, j)
 		}
 	}
-	switch len(used) {
-	case 0:
-		return nil
-	case 1:
-		for i := range uses {
-			uses[i].weight *= weights[used[0]]
-		}
-		return []term[T]{single(&nodes[used[0]][layer], uses)}
+	if len(used) == 0 {
+		return t, 0, false
 	}
 	f := &nodes[used[0]][layer]
-	t := term[T]{input: f.Input, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit, uses: uses}
+	t = single(layer, f)
+	if len(used) == 1 {
+		return t, weights[used[0]], true
+	}
+	t.shared, t.scale = nil, nil // of one node, not of their mean
 	half := func(f *Factor[T]) []T { return f.Cotangent }
 	if !f.FixedInput {
 		half = func(f *Factor[T]) []T { return f.Input }
@@ -126,5 +122,5 @@ func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64, uses [
 	} else {
 		t.input = mean
 	}
-	return []term[T]{t}
+	return t, 1, true
 }

@@ -80,8 +80,8 @@ func TestHandSolvedLogits(t *testing.T) {
 		for range p.Nodes() { // J does not depend on w
 			nodes = append(nodes, scalar([]float64{3, -3}))
 		}
-		p.Contribute(nodes, scalar([]float64{-1}, []float64{2}), []float64{-0.5, 0.5, 0.5, -0.5}, 2)
-		p.AddKernel(nodes, scalar([]float64{1, -1}, []float64{2, -2}), 0, []float64{-0.5, 0.5, 0.5, -0.5}, 2)
+		p.Add(nodes, Block[float64]{Gradient: scalar([]float64{-1}, []float64{2}), Derivatives: []float64{-0.5, 0.5, 0.5, -0.5},
+			Jacobian: scalar([]float64{1, -1}, []float64{2, -2})}, 2)
 		near(t, "contributions", m.Contributions(), 3.0/16, -3.0/8, -3.0/16, 3.0/8)
 		near(t, "prediction", m.Predict([]float64{0, 0}), -3.0/16, 3.0/16)
 		near(t, "residual", m.Residual([]float64{0, 0}, []float64{-3.0 / 16, 3.0 / 16}), 0, 0)
@@ -109,7 +109,7 @@ func TestHandSolvedSquare(t *testing.T) {
 		for _, at := range p.Nodes() {
 			nodes = append(nodes, scalar([]float64{4 * (w0 + at*δ), 0}))
 		}
-		p.Contribute(nodes, scalar([]float64{g}), []float64{probability, -probability}, 1)
+		p.Add(nodes, Block[float64]{Gradient: scalar([]float64{g}), Derivatives: []float64{probability, -probability}}, 1)
 		near(t, rule+" residual", m.Residual(initial, final), want, 0)
 	}
 }
@@ -125,8 +125,7 @@ func TestHandSolvedSharedWeight(t *testing.T) {
 	p := path(t, m)
 	p.Begin(1.0 / 8)
 	nodes := [][]Factor[float64]{scalar([]float64{6, -6})}
-	p.Contribute(nodes, scalar([]float64{-2}), []float64{-0.5, 0.5}, 1)
-	p.AddKernel(nodes, scalar([]float64{2, -2}), 0, []float64{-0.5, 0.5}, 1)
+	p.Add(nodes, Block[float64]{Gradient: scalar([]float64{-2}), Derivatives: []float64{-0.5, 0.5}, Jacobian: scalar([]float64{2, -2})}, 1)
 	near(t, "contributions", m.Contributions(), 3.0/2, -3.0/2)
 	near(t, "path kernel", m.PathKernel(), 12.0/8, -12.0/8, -12.0/8, 12.0/8)
 	// ℓ′ is constant along the path, so its average is −ℓ′, whatever the weights.
@@ -161,21 +160,11 @@ func TestCoefficientsTimesKernelIsContribution(t *testing.T) {
 			f.Stacks, f.Cotangent = 1, summed
 		}
 		p.Begin(0.1 * float64(s+1))
-		p.Contribute(nodes, gradient, derivatives, samples)
 		// In two blocks, as a large training set would come.
 		for _, first := range []int{0, 3} {
 			count := min(3, samples-first)
-			block := make([]Factor[float64], len(jacobian))
-			for l, f := range jacobian {
-				block[l] = f
-				block[l].Rows, block[l].Input = count, f.Input[first*f.InWidth:(first+count)*f.InWidth]
-				block[l].Cotangent = nil
-				for c := range outputs {
-					at := (c*samples + first) * f.OutWidth
-					block[l].Cotangent = append(block[l].Cotangent, f.Cotangent[at:at+count*f.OutWidth]...)
-				}
-			}
-			p.AddKernel(nodes, block, first, derivatives[first*outputs:(first+count)*outputs], samples)
+			p.Add(nodes, Block[float64]{First: first, Gradient: Rows(gradient, first, count),
+				Derivatives: derivatives[first*outputs : (first+count)*outputs], Jacobian: rows(jacobian, first, count)}, samples)
 		}
 	}
 	a, k, q := m.Coefficients(), m.PathKernel(), m.Contributions()
@@ -196,6 +185,21 @@ func TestCoefficientsTimesKernelIsContribution(t *testing.T) {
 	}
 }
 
+// rows returns the factors of some samples, of any number of stacks.
+func rows(factors []Factor[float64], first, count int) []Factor[float64] {
+	block := make([]Factor[float64], len(factors))
+	for l, f := range factors {
+		block[l] = f
+		block[l].Rows, block[l].Input = count, f.Input[first*f.InWidth:(first+count)*f.InWidth]
+		block[l].Cotangent = nil
+		for c := range f.Stacks {
+			at := (c*f.Rows + first) * f.OutWidth
+			block[l].Cotangent = append(block[l].Cotangent, f.Cotangent[at:at+count*f.OutWidth]...)
+		}
+	}
+	return block
+}
+
 // For one output a_i(x) is a mean of −ℓ′_i/B with weights K: here K = 1 then 3 and
 // ℓ′ = 1 then −1, η = 1: −(1·1 + 3·(−1))/4 = ½. Where K is −1 then 1 it vanishes, and
 // the coefficient with it.
@@ -212,8 +216,7 @@ func TestConditioning(t *testing.T) {
 		}
 		p.Begin(1)
 		nodes := [][]Factor[float64]{scalar([]float64{1})}
-		p.Contribute(nodes, scalar(gradient...), derivatives[s], 1)
-		p.AddKernel(nodes, scalar(jacobian...), 0, derivatives[s], 1)
+		p.Add(nodes, Block[float64]{Gradient: scalar(gradient...), Derivatives: derivatives[s], Jacobian: scalar(jacobian...)}, 1)
 	}
 	near(t, "path kernel", m.PathKernel(), 4, 0, 1)
 	a := m.Coefficients()
@@ -241,19 +244,19 @@ func TestFlowTrapezoidTelescopes(t *testing.T) {
 		q := path(t, one)
 		q.Begin(1)
 		nodes, train := snapshot(s)
-		q.Contribute(nodes, train, nil, 4)
+		q.Add(nodes, Block[float64]{Gradient: train}, 4)
 		return one.Contributions()
 	}
 	for s := range steps {
 		p.Begin(η)
 		nodes, train := snapshot(s)
-		p.Contribute(nodes, train, nil, 4)
+		p.Add(nodes, Block[float64]{Gradient: train}, 4)
 	}
 	if !p.Finish() {
 		t.Fatal("the trapezoid rule does not ask for the final weights")
 	}
 	nodes, train := snapshot(steps)
-	p.Contribute(nodes, train, nil, 4)
+	p.Add(nodes, Block[float64]{Gradient: train}, 4)
 	want, first, last := left.Contributions(), h(0), h(steps)
 	for i := range want {
 		want[i] += η / 2 * (last[i] - first[i])
@@ -295,7 +298,7 @@ func Example() {
 		g := []float64{d[0] * x[0], d[1] * x[1]}
 		p.Begin(η)
 		nodes := [][]Factor[float64]{scalar([]float64{query})}
-		p.Contribute(nodes, scalar(g[:1], g[1:]), d, 2)
+		p.Add(nodes, Block[float64]{Gradient: scalar(g[:1], g[1:]), Derivatives: d, Jacobian: scalar(x[:1], x[1:])}, 2)
 		w -= η * (g[0] + g[1]) / 2
 	}
 	q := m.Contributions()

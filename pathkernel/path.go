@@ -7,27 +7,21 @@ import (
 	"pkm/internal/blas"
 )
 
-// Path feeds machines along a path of weights. For every step, in order:
-//
-//	Begin(η)                        the step has learning rate η
-//	Contribute(nodes, train, B)     the training gradients at w_s
-//	AddKernel(nodes, train, at)     for each block of training samples
-//
-// and after the last one Finish, Contribute and AddKernel once more with what was
-// evaluated at w_S, if Finish says that it is needed. The query's factors, seeded
-// with the unit vectors, are given at the points Nodes, in that order.
+// Path feeds machines along a path of weights. For every step, in order: Begin
+// with its learning rate, then Add for each block of training samples, with what
+// was evaluated in that step. After the last one, if Finish says that it is
+// needed, Add once more with what was evaluated at w_S.
 type Path[T Float] struct {
 	machines []*Machine
 	nodes    []float64
 	weights  [][]float64 // of this step: machine, node
 	blas     blas.Implementation
-	gradient *Contraction[T]
-	kernels  map[int]*Contraction[T] // by first sample of the block
+	blocks   map[int]*Contraction[T] // by first sample
 }
 
 // NewPath returns a path for machines of the same shapes.
 func NewPath[T Float](b blas.Implementation, machines ...*Machine) (*Path[T], error) {
-	p := &Path[T]{machines: machines, blas: b, gradient: NewContraction[T](b), kernels: make(map[int]*Contraction[T])}
+	p := &Path[T]{machines: machines, blas: b, blocks: make(map[int]*Contraction[T])}
 	for _, m := range machines {
 		if first := machines[0]; m.queries != first.queries || m.outputs != first.outputs || m.samples != first.samples || m.kernel != first.kernel {
 			return nil, fmt.Errorf("pathkernel: machines %q and %q have different shapes or path kernels", first.Name, m.Name)
@@ -75,54 +69,61 @@ func (p *Path[T]) Finish() (needed bool) {
 	return needed
 }
 
-// Contribute adds what every training sample contributed in this step:
+// Block is what a step evaluated of consecutive training samples, n of N.
+type Block[T Float] struct {
+	First       int         // index of its first sample
+	Gradient    []Factor[T] // factors of g_i(w_s), one stack, not divided by B
+	Derivatives []T         // ℓ′_i (n, C), not divided by B
+	// Jacobian holds the factors of J(x_i; w_s), seeded with the unit vectors; nil
+	// without a path kernel. Its inputs are those of Gradient.
+	Jacobian []Factor[T]
+}
+
+// Add adds what a block of training samples contributed in this step,
 //
 //	Q[m,c,i] −= (1/B)Σ_k weight_k·J_c(x_m; w_s+t_kΔ_s)·g_i(w_s)
+//	K^p[m,i] += Σ_k weight_k·K(x_m, x_i)
 //
-// train holds the factors of g_i, one stack, not divided by B = batch, which is
-// applied here and nowhere else on the way to Q. derivatives are ℓ′ (N, C) of
-// the same samples, for the record of their size.
-func (p *Path[T]) Contribute(nodes [][]Factor[T], train []Factor[T], derivatives []T, batch int) {
-	integrals := make([]Integral, 0, len(p.machines))
+// with the trace over outputs for a trace kernel, and for a full kernel the
+// numerators of the coefficients too. nodes holds the query's factors, seeded
+// with the unit vectors, at each of Nodes. Division by the batch size B is applied
+// here and nowhere else on the way to Q.
+func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
+	if len(p.machines) == 0 {
+		return
+	}
+	c := p.blocks[b.First]
+	if c == nil {
+		c = NewContraction[T](p.blas)
+		p.blocks[b.First] = c
+	}
+	c.Prepare(nodes, b.Gradient, p.weights)
+	rate := -1 / float64(batch)
+	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
-		integrals = append(integrals, Integral{Sum: m.contributions, Width: m.samples, Weights: p.weights[i], Scale: -1 / float64(batch)})
-		for _, d := range derivatives {
+		sums[i] = []Sum{{Values: m.contributions, Width: m.samples, Offset: b.First, Scale: rate}}
+		for _, d := range b.Derivatives {
 			m.bound = max(m.bound, float64(max(d, -d))/float64(batch))
 		}
 	}
-	p.gradient.Outer(nodes, train, integrals)
-}
+	c.Outer(b.Gradient, sums)
 
-// AddKernel adds to the path kernel for the training samples from first on:
-// K^p += Σ_k weight_k·K(x_m, x_i), with the trace over outputs for a trace
-// kernel. train holds the factors of J(x_i; w_s), seeded with the unit vectors.
-// For a full kernel the numerators of the coefficients are added too, from the
-// samples' ℓ′ (n, C), divided by B = batch here.
-func (p *Path[T]) AddKernel(nodes [][]Factor[T], train []Factor[T], first int, derivatives []T, batch int) {
-	if len(p.machines) == 0 || p.machines[0].kernel == NoKernel {
+	kernel := p.machines[0].kernel
+	if kernel == NoKernel {
 		return
 	}
-	c := p.kernels[first]
-	if c == nil {
-		c = NewContraction[T](p.blas)
-		p.kernels[first] = c
-	}
-	var integrals []Integral
-	var columns []float64
 	for i, m := range p.machines {
-		integrals = append(integrals, Integral{Sum: m.pathKernel, Width: m.samples, Offset: first, Weights: p.weights[i], Scale: 1})
-		if m.kernel == FullKernel {
-			if columns == nil {
-				columns = transposed(derivatives, m.outputs)
-			}
-			integrals = append(integrals, Integral{Sum: m.numerators, Width: m.samples, Offset: first, Weights: p.weights[i], Scale: -1 / float64(batch), Columns: columns})
-		}
+		sums[i] = []Sum{{Values: m.pathKernel, Width: m.samples, Offset: b.First, Scale: 1}}
 	}
-	if p.machines[0].kernel == FullKernel {
-		c.Outer(nodes, train, integrals)
-	} else {
-		c.Trace(nodes, train, integrals)
+	if kernel == TraceKernel {
+		c.Trace(b.Jacobian, sums)
+		return
 	}
+	derivatives := transposed(b.Derivatives, p.machines[0].outputs)
+	for i, m := range p.machines {
+		sums[i] = append(sums[i], Sum{Values: m.numerators, Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
+	}
+	c.Outer(b.Jacobian, sums)
 }
 
 // transposed returns (C, N) of (N, C), in float64.
