@@ -85,6 +85,7 @@ type experiment[T graphs.Float] struct {
 	tracker        *tracker[T]
 	initial, final []T // weights (P)
 	result         *training.Step[T]
+	steps          []StepMetrics // the lines of metrics.jsonl
 }
 
 func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Dataset, dir *RunDir) error {
@@ -206,6 +207,8 @@ func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 }
 
 func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
-	return l.metrics.Write(StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(training.Accuracy(s.Outputs, l.train.Labels)),
-		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())})
+	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(training.Accuracy(s.Outputs, l.train.Labels)),
+		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
+	l.steps = append(l.steps, line)
+	return l.metrics.Write(line)
 }

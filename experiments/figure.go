@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 
 	"pkm/internal/npy"
 )
@@ -77,7 +77,6 @@ func (r *Run) predictions() (final []float64, machines []prediction, err error) 
 
 // drawFigure draws both panels.
 func drawFigure(w io.Writer, name string, final []float64, machines []prediction) error {
-	const width, height = 22 * vg.Centimeter, 10 * vg.Centimeter
 	agreement, errors := newPanel(name+": kernel machine against network"), newPanel("error of the kernel machine")
 	agreement.X.Label.Text, agreement.Y.Label.Text = "network output f(x; w_S)", "kernel machine output ŷ"
 	errors.X.Label.Text, errors.Y.Label.Text = "network output f(x; w_S)", "|ŷ − f(x; w_S)|"
@@ -113,7 +112,9 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 			}
 			scatter.GlyphStyle = draw.GlyphStyle{Color: palette[i%len(palette)], Radius: vg.Points(1.8), Shape: shape(i)}
 			panel.plot.Add(scatter)
-			panel.plot.Legend.Add(m.name, scatter)
+			if panel.plot == agreement {
+				agreement.Legend.Add(m.name, scatter)
+			}
 		}
 	}
 	if highest > 0 {
@@ -121,26 +122,33 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 	} else {
 		errors.Y.Min, errors.Y.Max = 1e-17, 1
 	}
-	canvas := vgsvg.New(width, height)
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: vg.Centimeter / 2, PadTop: vg.Centimeter / 4, PadRight: vg.Centimeter / 4, PadBottom: vg.Centimeter / 4, PadLeft: vg.Centimeter / 4}
-	plots := [][]*plot.Plot{{agreement, errors}}
-	dc := draw.New(canvas)
-	dc.SetColor(color.White)
-	dc.Fill(dc.Rectangle.Path())
-	for i, c := range plot.Align(plots, tiles, dc)[0] {
-		plots[0][i].Draw(c)
-	}
-	_, err := canvas.WriteTo(w)
-	return err
+	return drawPair(w, agreement, errors)
 }
 
 func newPanel(title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
+	for _, style := range []*draw.TextStyle{&p.Title.TextStyle, &p.Legend.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
+		style.Font.Variant = "Sans"
+	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = numbers{}, numbers{}
 	p.Legend.Left, p.Legend.Top = true, true
-	p.Legend.Padding = vg.Points(2)
 	p.Add(plotter.NewGrid())
 	return p
+}
+
+// numbers marks an axis as gonum/plot does, with the shortest labels.
+type numbers struct{}
+
+// Ticks implements plot.Ticker.
+func (numbers) Ticks(low, high float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(low, high)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'g', 6, 64)
+		}
+	}
+	return ticks
 }
 
 // shape tells machines apart without colour.

@@ -77,18 +77,28 @@ func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machin
 		}
 	}
 	if kernel != pathkernel.NoKernel && len(machines) > 0 {
-		err = t.cut(n, len(train)/width)
+		size, err := blockSize[T](n, b, len(train)/width)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.cut(n, len(train)/width, size); err != nil {
+			return nil, err
+		}
 	}
-	return t, err
+	return t, nil
 }
 
-// cut divides N training samples into blocks.
-func (t *tracker[T]) cut(n *graphs.Network, samples int) error {
-	one, err := graphs.NewJacobian[T](n, t.blas, 1)
+// blockSize returns how many training samples fit into a block.
+func blockSize[T graphs.Float](n *graphs.Network, b blas.Implementation, samples int) (int, error) {
+	one, err := graphs.NewJacobian[T](n, b, 1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	size := min(samples, max(1, blockBytes/one.Bytes()))
+	return min(samples, max(1, blockBytes/one.Bytes())), nil
+}
+
+// cut divides N training samples into blocks of at most size.
+func (t *tracker[T]) cut(n *graphs.Network, samples, size int) (err error) {
 	jacobians := make(map[int]*graphs.Jacobian[T])
 	for first := 0; first < samples; first += size {
 		rows := min(size, samples-first)

@@ -88,7 +88,16 @@ func (e *experiment[T]) write(completed bool) error {
 		}
 		summary.Machines = append(summary.Machines, MachineSummary{Name: machine.Name, Figures: figures})
 	}
-	return e.dir.WriteSummary(summary)
+	if err := e.dir.WriteSummary(summary); err != nil {
+		return err
+	}
+	var predictions []prediction
+	for _, machine := range e.machines {
+		predictions = append(predictions, prediction{machine.Name, machine.Predict(e.tracker.initial)})
+	}
+	return e.dir.WriteFile("report.html", func(w io.Writer) error {
+		return writeReport(w, e.config, summary, e.tracker.final, predictions, e.steps)
+	})
 }
 
 // networkFigures returns the figures of the trained network.

@@ -2,6 +2,7 @@ package training
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -108,7 +109,11 @@ func (l *Loop[T]) Run(ctx context.Context) (w []T, steps int, err error) {
 
 func (l *Loop[T]) call(ctx context.Context, s *Step[T], method func(Hook[T], context.Context, *Step[T]) error) error {
 	for _, h := range l.Hooks {
-		if err := method(h, ctx, s); err != nil {
+		err := method(h, ctx, s)
+		if d := (*Diverged)(nil); errors.As(err, &d) {
+			return err
+		}
+		if err != nil {
 			return fmt.Errorf("training: hook of step %d: %w", s.Index, err)
 		}
 	}
