@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"pkm/graphs"
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -21,8 +21,8 @@ type Progress struct {
 
 // Options are what a run needs beside its configuration.
 type Options struct {
-	Dir  string // of the run, created; see CreateRunDir
-	BLAS blas.Implementation
+	Dir    string // of the run, created; see CreateRunDir
+	Engine compute.Engine
 	// Progress, if not nil, is called after every step.
 	Progress func(Progress)
 }
@@ -131,14 +131,14 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		}
 		e.machines = append(e.machines, machine)
 	}
-	if e.tracker, err = newTracker(e.network, e.options.BLAS, e.machines, kernel, e.queries, e.inputs); err != nil {
+	if e.tracker, err = newTracker(e.network, e.options.Engine, e.machines, kernel, e.queries, e.inputs); err != nil {
 		return err
 	}
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
 	}
 	if err := e.dir.Update(func(m *Manifest) {
-		m.Name, m.Seed, m.BLAS = c.Name, c.Seed, e.options.BLAS.Name()
+		m.Name, m.Seed, m.BLAS = c.Name, c.Seed, e.options.Engine.Name()
 		m.Data = DataProvenance{Source: data.Source, SHA256: data.SHA256}
 	}); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		return err
 	}
 	loop := &training.Loop[T]{
-		Network: e.network, BLAS: e.options.BLAS, Loss: loss, Inputs: e.inputs, Targets: e.targets, Initial: e.initial,
+		Network: e.network, Engine: e.options.Engine, Loss: loss, Inputs: e.inputs, Targets: e.targets, Initial: e.initial,
 		LearningRate: c.Training.Optimizer.LearningRate, Steps: c.Training.Steps, LossLimit: c.Training.LossLimit,
 		Hooks: []training.Hook[T]{e.tracker, newCheckpoints(e), log},
 	}

@@ -17,18 +17,19 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 	"pkm/internal/npy"
 	"pkm/training"
 )
 
-func gonumBLAS(t testing.TB) blas.Implementation {
+func gonum(t testing.TB) compute.Engine {
 	t.Helper()
-	b, err := blas.Open("gonum")
+	e, err := compute.Open("gonum")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	t.Cleanup(e.Close)
+	return e
 }
 
 // small is a configuration that runs in milliseconds.
@@ -51,7 +52,7 @@ func tryExecute(t testing.TB, text string, overrides ...string) (string, *Config
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "run")
-	return dir, c, Execute(context.Background(), c, Options{Dir: dir, BLAS: gonumBLAS(t)})
+	return dir, c, Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)})
 }
 
 func mustExecute(t testing.TB, text string, overrides ...string) *Run {
@@ -372,7 +373,7 @@ func TestInterruptedRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	dir := filepath.Join(t.TempDir(), "run")
-	err = Execute(ctx, c, Options{Dir: dir, BLAS: gonumBLAS(t), Progress: func(p Progress) {
+	err = Execute(ctx, c, Options{Dir: dir, Engine: gonum(t), Progress: func(p Progress) {
 		if p.Step == 3 {
 			cancel()
 		}
@@ -400,7 +401,7 @@ func TestOccupiedFoldersAreNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	var occupied *OccupiedError
-	if err := Execute(context.Background(), c, Options{Dir: dir, BLAS: gonumBLAS(t)}); !errors.As(err, &occupied) {
+	if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)}); !errors.As(err, &occupied) {
 		t.Errorf("error %v", err)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {

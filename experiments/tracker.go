@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"pkm/graphs"
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -15,7 +15,7 @@ import (
 // evaluates the query's Jacobian at the nodes of all machines, and the training
 // samples' for the path kernel, and hands the factors to the machines.
 type tracker[T graphs.Float] struct {
-	blas     blas.Implementation
+	engine   compute.Engine
 	machines []*pathkernel.Machine
 	path     *pathkernel.Path[T]
 	kernel   pathkernel.Kernel
@@ -45,17 +45,17 @@ type block[T graphs.Float] struct {
 // blockBytes bounds the memory of the training Jacobian's graph.
 const blockBytes = 64 << 20
 
-func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machines []*pathkernel.Machine, kernel pathkernel.Kernel, query, train []T) (*tracker[T], error) {
-	path, err := pathkernel.NewPath[T](b, machines...)
+func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machines []*pathkernel.Machine, kernel pathkernel.Kernel, query, train []T) (*tracker[T], error) {
+	path, err := pathkernel.NewPath[T](engine, machines...)
 	if err != nil {
 		return nil, err
 	}
 	width := n.Input().Size()
-	t := &tracker[T]{blas: b, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
+	t := &tracker[T]{engine: engine, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
 		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, residual: math.NaN()}
 	queries := len(query) / width
 	for range t.nodes {
-		j, err := graphs.NewJacobian[T](n, b, queries)
+		j, err := graphs.NewJacobian[T](n, engine, queries)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machin
 		}
 		t.query = append(t.query, j)
 	}
-	if t.after, err = graphs.NewForward[T](n, b, queries); err != nil {
+	if t.after, err = graphs.NewForward[T](n, engine, queries); err != nil {
 		return nil, err
 	}
 	if err := t.after.SetInputs(query); err != nil {
@@ -77,7 +77,7 @@ func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machin
 		}
 	}
 	if kernel != pathkernel.NoKernel && len(machines) > 0 {
-		size, err := blockSize[T](n, b, len(train)/width)
+		size, err := blockSize[T](n, engine, len(train)/width)
 		if err != nil {
 			return nil, err
 		}
@@ -89,8 +89,8 @@ func newTracker[T graphs.Float](n *graphs.Network, b blas.Implementation, machin
 }
 
 // blockSize returns how many training samples fit into a block.
-func blockSize[T graphs.Float](n *graphs.Network, b blas.Implementation, samples int) (int, error) {
-	one, err := graphs.NewJacobian[T](n, b, 1)
+func blockSize[T graphs.Float](n *graphs.Network, engine compute.Engine, samples int) (int, error) {
+	one, err := graphs.NewJacobian[T](n, engine, 1)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ func (t *tracker[T]) cut(n *graphs.Network, samples, size int) (err error) {
 	for first := 0; first < samples; first += size {
 		rows := min(size, samples-first)
 		if jacobians[rows] == nil {
-			if jacobians[rows], err = graphs.NewJacobian[T](n, t.blas, rows); err != nil {
+			if jacobians[rows], err = graphs.NewJacobian[T](n, t.engine, rows); err != nil {
 				return err
 			}
 		}
@@ -217,7 +217,7 @@ func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]
 			if weight == 0 {
 				continue
 			}
-			for i, change := range pathkernel.Apply(t.blas, nodes[j], s.Delta) {
+			for i, change := range pathkernel.Apply(t.engine, nodes[j], s.Delta) {
 				miss[i] -= weight / s.LearningRate * change
 			}
 		}

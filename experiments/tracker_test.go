@@ -105,7 +105,7 @@ func TestTrackerEqualsPlainTwin(t *testing.T) {
 	}
 	for _, kernel := range []pathkernel.Kernel{pathkernel.FullKernel, pathkernel.TraceKernel} {
 		for _, name := range []string{"left", "trapezoid", "gauss-2"} {
-			b := gonumBLAS(t)
+			b := gonum(t)
 			rule, err := pathkernel.ParseRule(name)
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +141,7 @@ func TestTrackerEqualsPlainTwin(t *testing.T) {
 				}
 				*side.jacobian = j
 			}
-			loop := &training.Loop[float64]{Network: network, BLAS: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
+			loop := &training.Loop[float64]{Network: network, Engine: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
 				Initial: w, LearningRate: 0.5, Steps: 4, Hooks: []training.Hook[float64]{tracked, twin}}
 			if _, _, err := loop.Run(context.Background()); err != nil {
 				t.Fatal(err)
@@ -206,7 +206,7 @@ func TestTrackerBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := gonumBLAS(t)
+	b := gonum(t)
 	tracked, err := newTracker(network, b, []*pathkernel.Machine{machine}, pathkernel.TraceKernel, query.Inputs, train.Inputs)
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +217,7 @@ func TestTrackerBlocks(t *testing.T) {
 	if err := tracked.begin(w); err != nil {
 		t.Fatal(err)
 	}
-	loop := &training.Loop[float64]{Network: network, BLAS: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
+	loop := &training.Loop[float64]{Network: network, Engine: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
 		Initial: w, LearningRate: 0.2, Steps: 5, Hooks: []training.Hook[float64]{tracked}}
 	if _, _, err := loop.Run(context.Background()); err != nil {
 		t.Fatal(err)

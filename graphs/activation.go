@@ -8,8 +8,6 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
-
-	"pkm/internal/parallel"
 )
 
 // Activation is the layer h = φ(z), element by element.
@@ -121,7 +119,7 @@ func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.No
 	kind := a.Kind
 	o := &operation[T]{name: layer.name(string(kind)), wrt: []bool{b.leaves[z] == nil}}
 	o.run = func(v [][]T) {
-		parallel.Tiles(len(o.values), elementTile, func(lo, hi int) {
+		b.engine.Tiles(len(o.values), elementTile, func(lo, hi int) {
 			for i, z := range v[0][lo:hi] {
 				o.values[lo+i] = T(kind.value(float64(z)))
 			}
@@ -142,7 +140,7 @@ func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.No
 func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z, h, grad *G.Node) (*G.Node, error) {
 	s := &operation[T]{name: layer.name(string(kind) + "/slope")}
 	s.run = func(v [][]T) {
-		parallel.Tiles(len(s.values), elementTile, func(lo, hi int) {
+		b.engine.Tiles(len(s.values), elementTile, func(lo, hi int) {
 			for i, z := range v[0][lo:hi] {
 				s.values[lo+i] = T(kind.slope(float64(z), float64(v[1][lo+i])))
 			}
@@ -163,7 +161,7 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 		grad.Op().(*operation[T]).run = nil
 	}
 	o.run = func(v [][]T) {
-		parallel.Tiles(b.stacks(grad)*rows, rowTile, func(lo, hi int) {
+		b.engine.Tiles(b.stacks(grad)*rows, rowTile, func(lo, hi int) {
 			for r := lo; r < hi; r++ {
 				n := r % rows
 				to, δ, φ := o.values[r*width:(r+1)*width], cotangent(v, r), v[1][n*width:(n+1)*width]

@@ -6,16 +6,16 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // builder assembles one graph for a fixed number of rows.
 type builder[T Float] struct {
-	graph *G.ExprGraph
-	blas  blas.Implementation
-	rows  int  // N
-	unit  bool // seeds are the C unit vectors of every sample, not ℓ′
-	train bool // weight gradients are built
+	graph  *G.ExprGraph
+	engine compute.Engine
+	rows   int  // N
+	unit   bool // seeds are the C unit vectors of every sample, not ℓ′
+	train  bool // weight gradients are built
 
 	weights  []T // (P): the memory of all weight leaves
 	gradient []T // (P): the memory of all weight gradients, when train

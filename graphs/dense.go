@@ -8,7 +8,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"pkm/internal/blas"
-	"pkm/internal/parallel"
 )
 
 // Dense is the layer z = a·Wᵀ + b with W of shape (Out, d_in) and b of shape
@@ -47,7 +46,7 @@ func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error
 	}
 	o := &operation[T]{name: layer.name("dense"), wrt: wrt}
 	o.run = func(v [][]T) {
-		parallel.Tiles(rows, rowTile, func(lo, hi int) {
+		b.engine.Tiles(rows, rowTile, func(lo, hi int) {
 			z, beta := o.values[lo*out:hi*out], T(0)
 			if len(v) == 3 {
 				beta = 1
@@ -55,7 +54,7 @@ func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error
 					copy(z[r:r+out], v[2])
 				}
 			}
-			blas.Gemm(b.blas, gblas.NoTrans, gblas.Trans, hi-lo, out, in, 1, v[0][lo*in:hi*in], in, v[1], in, beta, z, out)
+			blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, hi-lo, out, in, 1, v[0][lo*in:hi*in], in, v[1], in, beta, z, out)
 		})
 	}
 	o.pull = func(operands G.Nodes, _, grad *G.Node) (G.Nodes, error) {
@@ -94,7 +93,7 @@ func pullDenseInput[T Float](b *builder[T], layer placed, weight, grad *G.Node) 
 	if b.unit && grad == b.seeds {
 		samples := b.rows
 		o.run = func(v [][]T) {
-			parallel.Tiles(rows, rowTile, func(lo, hi int) {
+			b.engine.Tiles(rows, rowTile, func(lo, hi int) {
 				for r := lo; r < hi; r++ {
 					c := r / samples
 					copy(o.values[r*in:(r+1)*in], v[0][c*in:(c+1)*in])
@@ -108,8 +107,8 @@ func pullDenseInput[T Float](b *builder[T], layer placed, weight, grad *G.Node) 
 		return node, err
 	}
 	o.run = func(v [][]T) {
-		parallel.Tiles(rows, rowTile, func(lo, hi int) {
-			blas.Gemm(b.blas, gblas.NoTrans, gblas.NoTrans, hi-lo, in, out, 1, v[0][lo*out:hi*out], out, v[1], in, 0, o.values[lo*in:hi*in], in)
+		b.engine.Tiles(rows, rowTile, func(lo, hi int) {
+			blas.Gemm(b.engine, gblas.NoTrans, gblas.NoTrans, hi-lo, in, out, 1, v[0][lo*out:hi*out], out, v[1], in, 0, o.values[lo*in:hi*in], in)
 		})
 	}
 	return apply(o, tensor.Shape{rows, in}, grad, weight)
@@ -122,8 +121,8 @@ func pullDenseWeight[T Float](b *builder[T], layer placed, a, grad *G.Node) (*G.
 	o := &operation[T]{name: layer.name("dense/weight")}
 	sum := View(b.gradient, layer.parameters[0])
 	o.run = func(v [][]T) {
-		parallel.Tiles(out, tile, func(lo, hi int) {
-			blas.Gemm(b.blas, gblas.Trans, gblas.NoTrans, hi-lo, in, rows, 1, v[0][lo:], out, v[1], in, 0, o.values[lo*in:hi*in], in)
+		b.engine.Tiles(out, tile, func(lo, hi int) {
+			blas.Gemm(b.engine, gblas.Trans, gblas.NoTrans, hi-lo, in, rows, 1, v[0][lo:], out, v[1], in, 0, o.values[lo*in:hi*in], in)
 		})
 		copy(sum, o.values)
 	}

@@ -8,7 +8,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // Evaluator is a network's graph compiled for a fixed number of samples. It owns
@@ -28,13 +28,13 @@ type Evaluator[T Float] struct {
 
 // start begins the graph of an evaluator: memory, leaves and the forward pass. A
 // gradient is where the weight gradients go, nil for graphs without them.
-func start[T Float](n *Network, b blas.Implementation, rows int, gradient []T) (*builder[T], *Evaluator[T], *G.Node, error) {
+func start[T Float](n *Network, engine compute.Engine, rows int, gradient []T) (*builder[T], *Evaluator[T], *G.Node, error) {
 	if rows < 1 {
 		return nil, nil, nil, fmt.Errorf("graphs: compile a network for %d samples: there must be at least 1", rows)
 	}
 	e := &Evaluator[T]{network: n, rows: rows, inputs: make([]T, rows*n.input.Size()), weights: make([]T, n.Parameters())}
 	bl := &builder[T]{
-		graph: G.NewGraph(), blas: b, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
+		graph: G.NewGraph(), engine: engine, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
 		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node][]T), scaled: make(map[*G.Node]scaledRows[T]),
 	}
 	for _, p := range n.layout {
@@ -222,8 +222,8 @@ func Finite[T Float](values []T) bool {
 type Forward[T Float] struct{ *Evaluator[T] }
 
 // NewForward compiles the outputs of N = rows samples. Memory: O(N·Σ widths).
-func NewForward[T Float](n *Network, b blas.Implementation, rows int) (*Forward[T], error) {
-	bl, e, _, err := start[T](n, b, rows, nil)
+func NewForward[T Float](n *Network, engine compute.Engine, rows int) (*Forward[T], error) {
+	bl, e, _, err := start[T](n, engine, rows, nil)
 	if err != nil {
 		return nil, err
 	}

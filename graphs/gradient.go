@@ -5,7 +5,7 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // Gradient evaluates the losses of N samples, their derivatives ℓ′ and the sum
@@ -21,9 +21,9 @@ type Gradient[T Float] struct {
 
 // NewGradient compiles the gradient of a loss for N = rows samples.
 // Memory: O(N·Σ widths + P).
-func NewGradient[T Float](n *Network, b blas.Implementation, rows int, loss Loss[T]) (*Gradient[T], error) {
+func NewGradient[T Float](n *Network, engine compute.Engine, rows int, loss Loss[T]) (*Gradient[T], error) {
 	gradient := make([]T, n.Parameters())
-	bl, e, f, err := start(n, b, rows, gradient)
+	bl, e, f, err := start(n, engine, rows, gradient)
 	if err != nil {
 		return nil, err
 	}

@@ -10,16 +10,17 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
-func implementation(t testing.TB) blas.Implementation {
+func engine(t testing.TB) compute.Engine {
 	t.Helper()
-	b, err := blas.Open("gonum")
+	e, err := compute.Open("gonum")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	t.Cleanup(e.Close)
+	return e
 }
 
 // mlp returns dense layers of the given widths with an activation between them.
@@ -123,7 +124,7 @@ func TestJacobianFactorsEqualPlainGrad(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			n := test.net
 			w, x := random(1, n.Parameters()), random(2, test.rows*n.Input().Size())
-			j, err := NewJacobian[float64](n, implementation(t), test.rows)
+			j, err := NewJacobian[float64](n, engine(t), test.rows)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -159,7 +160,7 @@ func TestJacobianFactorsEqualFiniteDifferences(t *testing.T) {
 	const h = 1e-5
 	for _, test := range networkCases(t) {
 		t.Run(test.name, func(t *testing.T) {
-			n, b := test.net, implementation(t)
+			n, b := test.net, engine(t)
 			w, x := random(1, n.Parameters()), random(2, test.rows*n.Input().Size())
 			j, err := NewJacobian[float64](n, b, test.rows)
 			if err != nil {
@@ -222,7 +223,7 @@ func TestGradientEqualsPlainGrad(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			n, rows := test.net, test.rows
 			w, x, y := random(1, n.Parameters()), random(2, rows*n.Input().Size()), random(3, rows*n.Outputs())
-			g, err := NewGradient[float64](n, implementation(t), rows, halfSquare{})
+			g, err := NewGradient[float64](n, engine(t), rows, halfSquare{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -261,11 +262,11 @@ func TestGradientEqualsPlainGrad(t *testing.T) {
 func TestPrecisionsAgree(t *testing.T) {
 	n := mlp(t, Tanh, true, 5, 7, 6, 3)
 	w, x := random(1, n.Parameters()), random(2, 4*5)
-	double, err := NewJacobian[float64](n, implementation(t), 4)
+	double, err := NewJacobian[float64](n, engine(t), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	single, err := NewJacobian[float32](n, implementation(t), 4)
+	single, err := NewJacobian[float32](n, engine(t), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +302,7 @@ func TestPrecisionsAgree(t *testing.T) {
 
 func TestStructureOfUnitSeeds(t *testing.T) {
 	n := mlp(t, Tanh, true, 5, 7, 6, 3)
-	j, err := NewJacobian[float64](n, implementation(t), 4)
+	j, err := NewJacobian[float64](n, engine(t), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +333,7 @@ func TestStructureOfUnitSeeds(t *testing.T) {
 
 func TestNonFiniteNamesTheTensor(t *testing.T) {
 	n := mlp(t, ReLU, true, 2, 3, 2)
-	g, err := NewGradient[float64](n, implementation(t), 1, halfSquare{})
+	g, err := NewGradient[float64](n, engine(t), 1, halfSquare{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -412,7 +413,7 @@ func TestInitialise(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	b := implementation(t)
+	b := engine(t)
 	for _, test := range []struct {
 		name, want string
 		do         func() error

@@ -3,7 +3,7 @@ package graphs
 import (
 	"gorgonia.org/tensor"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // Jacobian evaluates the factors of J(x_n; w) for all C outputs of N samples: one
@@ -12,8 +12,8 @@ type Jacobian[T Float] struct{ *Evaluator[T] }
 
 // NewJacobian compiles the Jacobian factors of N = rows samples, seeded with the
 // C unit vectors: Stacks is C and seed k selects output k. Memory: O(C·N·Σ widths).
-func NewJacobian[T Float](n *Network, b blas.Implementation, rows int) (*Jacobian[T], error) {
-	bl, e, f, err := start[T](n, b, rows, nil)
+func NewJacobian[T Float](n *Network, engine compute.Engine, rows int) (*Jacobian[T], error) {
+	bl, e, f, err := start[T](n, engine, rows, nil)
 	if err != nil {
 		return nil, err
 	}

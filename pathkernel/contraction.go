@@ -4,7 +4,7 @@ import (
 	gblas "gonum.org/v1/gonum/blas"
 
 	"pkm/internal/blas"
-	"pkm/internal/parallel"
+	"pkm/internal/compute"
 )
 
 // Contraction multiplies the factors of M query samples with those of N training
@@ -22,7 +22,7 @@ import (
 // nothing but shapes, so that the bits of a result do not depend on the number of
 // cores.
 type Contraction[T Float] struct {
-	blas    blas.Implementation
+	engine  compute.Engine
 	queries int // M
 	stacks  int // K
 	terms   []term[T]
@@ -33,9 +33,9 @@ type Contraction[T Float] struct {
 	scratch [][]T       // scratch of each worker: the cotangent products of a tile
 }
 
-// NewContraction returns a contraction whose products go to b.
-func NewContraction[T Float](b blas.Implementation) *Contraction[T] {
-	return &Contraction[T]{blas: b, fixed: make(map[int][]T)}
+// NewContraction returns a contraction whose products go to the engine.
+func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
+	return &Contraction[T]{engine: engine, fixed: make(map[int][]T)}
 }
 
 // A tile is a block of query cotangents (k, m) by training cotangents (k′, i). All
@@ -77,7 +77,7 @@ func (c *Contraction[T]) Prepare(nodes [][]Factor[T], train []Factor[T], weights
 func (c *Contraction[T]) inputGrams(terms []*term[T], train []Factor[T]) {
 	samples := train[0].Rows
 	across := (samples + traceTile - 1) / traceTile
-	parallel.Tiles(len(terms)*across, 1, func(n, _ int) {
+	c.engine.Tiles(len(terms)*across, 1, func(n, _ int) {
 		t, left := terms[n/across], n%across*traceTile
 		right := min(left+traceTile, samples)
 		f := &train[t.layer]
@@ -87,7 +87,7 @@ func (c *Contraction[T]) inputGrams(terms []*term[T], train []Factor[T]) {
 				row[i] = t.bias
 			}
 		}
-		blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, c.queries, right-left, f.InWidth, 1, t.input, f.InWidth,
+		blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, c.queries, right-left, f.InWidth, 1, t.input, f.InWidth,
 			f.Input[left*f.InWidth:right*f.InWidth], f.InWidth, 1, t.gram[left:], samples)
 	})
 }
@@ -103,14 +103,14 @@ func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) {
 	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
 	transposed := c.transpose(train)
 	workers := c.workers(across*down, rowTile*columnTile)
-	parallel.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
+	c.engine.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
 		lo, left := n/across*rowTile, n%across*columnTile
 		hi, right := min(lo+rowTile, rows), min(left+columnTile, columns)
 		for i := range c.terms {
 			t := &c.terms[i]
 			width, product := train[t.layer].OutWidth, c.scratch[worker]
 			if !t.unit {
-				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, t.cotangent[lo*width:hi*width], width,
+				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, t.cotangent[lo*width:hi*width], width,
 					train[t.layer].Cotangent[left*width:right*width], width, 0, product, right-left)
 			}
 			for r := lo; r < hi; r++ {
@@ -135,7 +135,7 @@ func (c *Contraction[T]) Trace(train []Factor[T], sums [][]Sum) {
 		c.terms[i].mix(&train[c.terms[i].layer])
 	}
 	workers := c.workers((samples+traceTile-1)/traceTile, c.queries*traceTile)
-	parallel.TilesWorker(workers, samples, traceTile, func(worker, left, right int) {
+	c.engine.TilesWorker(workers, samples, traceTile, func(worker, left, right int) {
 		n := right - left
 		product := c.scratch[worker][:c.queries*n]
 		for i := range c.terms {
@@ -152,7 +152,7 @@ func (c *Contraction[T]) Trace(train []Factor[T], sums [][]Sum) {
 				stacks = 0
 			}
 			for k := range stacks {
-				blas.Gemm(c.blas, gblas.NoTrans, gblas.Trans, c.queries, n, width, 1, query[k*c.queries*width:(k+1)*c.queries*width], width,
+				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, c.queries, n, width, 1, query[k*c.queries*width:(k+1)*c.queries*width], width,
 					other[(k*samples+left)*width:(k*samples+right)*width], width, min(T(k), 1), product, n)
 			}
 			for m := range c.queries {
@@ -203,7 +203,7 @@ func (c *Contraction[T]) transpose(train []Factor[T]) [][]T {
 
 // workers returns how many goroutines the tiles occupy, with scratch for each.
 func (c *Contraction[T]) workers(tiles, size int) int {
-	workers := parallel.Workers(tiles, 1)
+	workers := c.engine.Workers(tiles, 1)
 	for w := range workers {
 		nth(&c.scratch, w, size)
 	}

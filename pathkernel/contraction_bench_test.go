@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // The shapes of experiments/configs/digits-mlp.yaml: 50 queries, 1,000 training
@@ -25,11 +25,12 @@ func BenchmarkContraction(b *testing.B) {
 		return all
 	}
 	for _, name := range []string{"gonum", "openblas"} {
-		impl, err := blas.Open(name)
+		impl, err := compute.Open(name)
 		if err != nil {
 			b.Logf("%s: %v", name, err)
 			continue
 		}
+		b.Cleanup(impl.Close)
 		c := NewContraction[float64](impl)
 		b.Run(fmt.Sprintf("grams/%s", name), func(b *testing.B) {
 			for b.Loop() {

@@ -8,15 +8,22 @@ import (
 	"slices"
 	"testing"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
-func gonum(testing.TB) blas.Implementation {
-	b, err := blas.Open("gonum")
+// gonum returns an engine that works everywhere; it has one core without a test to
+// close it.
+func gonum(t testing.TB) compute.Engine {
+	e, err := compute.Open("gonum")
 	if err != nil {
 		panic(err)
 	}
-	return b
+	if t == nil {
+		e.Close()
+	} else {
+		t.Cleanup(e.Close)
+	}
+	return e
 }
 
 // network is a made-up one: what counts is the shape of its factors.

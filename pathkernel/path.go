@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // Path feeds machines along a path of weights. For every step, in order: Begin
@@ -15,13 +15,13 @@ type Path[T Float] struct {
 	machines []*Machine
 	nodes    []float64
 	weights  [][]float64 // of this step: machine, node
-	blas     blas.Implementation
+	engine   compute.Engine
 	blocks   map[int]*Contraction[T] // by first sample
 }
 
 // NewPath returns a path for machines of the same shapes.
-func NewPath[T Float](b blas.Implementation, machines ...*Machine) (*Path[T], error) {
-	p := &Path[T]{machines: machines, blas: b, blocks: make(map[int]*Contraction[T])}
+func NewPath[T Float](engine compute.Engine, machines ...*Machine) (*Path[T], error) {
+	p := &Path[T]{machines: machines, engine: engine, blocks: make(map[int]*Contraction[T])}
 	for _, m := range machines {
 		if first := machines[0]; m.queries != first.queries || m.outputs != first.outputs || m.samples != first.samples || m.kernel != first.kernel {
 			return nil, fmt.Errorf("pathkernel: machines %q and %q have different shapes or path kernels", first.Name, m.Name)
@@ -94,7 +94,7 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	}
 	c := p.blocks[b.First]
 	if c == nil {
-		c = NewContraction[T](p.blas)
+		c = NewContraction[T](p.engine)
 		p.blocks[b.First] = c
 	}
 	c.Prepare(nodes, b.Gradient, p.weights)

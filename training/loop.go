@@ -7,13 +7,13 @@ import (
 	"math"
 
 	"pkm/graphs"
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 // Loop is full-batch gradient descent: w_{s+1} = w_s − (η/N)Σ_i g_i(w_s).
 type Loop[T graphs.Float] struct {
 	Network      *graphs.Network
-	BLAS         blas.Implementation
+	Engine       compute.Engine
 	Loss         graphs.Loss[T]
 	Inputs       []T     // (N, d), not written to
 	Targets      []T     // (N, C), not written to
@@ -52,7 +52,7 @@ func (l *Loop[T]) Run(ctx context.Context) (w []T, steps int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	g, err := graphs.NewGradient(l.Network, l.BLAS, rows, l.Loss)
+	g, err := graphs.NewGradient(l.Network, l.Engine, rows, l.Loss)
 	if err != nil {
 		return nil, 0, fmt.Errorf("training: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"pkm/graphs"
-	"pkm/internal/blas"
+	"pkm/internal/compute"
 )
 
 func network(t testing.TB, layers ...graphs.Layer) *graphs.Network {
@@ -22,13 +22,14 @@ func network(t testing.TB, layers ...graphs.Layer) *graphs.Network {
 	return n
 }
 
-func gonum(t testing.TB) blas.Implementation {
+func gonum(t testing.TB) compute.Engine {
 	t.Helper()
-	b, err := blas.Open("gonum")
+	e, err := compute.Open("gonum")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	t.Cleanup(e.Close)
+	return e
 }
 
 // recorder keeps what the hook sees.
@@ -61,7 +62,7 @@ func (r *recorder) Finish(_ context.Context, s *Step[float64]) error {
 // ½((w−1)·1 + (2w−3)·2) = 2.5w − 3.5.
 func line(t testing.TB) *Loop[float64] {
 	return &Loop[float64]{
-		Network: network(t, graphs.Dense{Out: 1}), BLAS: gonum(t), Loss: SquaredError[float64]{},
+		Network: network(t, graphs.Dense{Out: 1}), Engine: gonum(t), Loss: SquaredError[float64]{},
 		Inputs: []float64{1, 2}, Targets: []float64{1, 3}, Initial: []float64{0}, LearningRate: 0.1, Steps: 3,
 	}
 }
@@ -169,7 +170,7 @@ func TestBoundedActivationsRunAwayFinitely(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Loop[float64]{Network: n, BLAS: gonum(t), Loss: CrossEntropy[float64]{}, Inputs: []float64{1, 2, -1}, Targets: []float64{1, 0, 0, 1, 0, 1},
+	l := &Loop[float64]{Network: n, Engine: gonum(t), Loss: CrossEntropy[float64]{}, Inputs: []float64{1, 2, -1}, Targets: []float64{1, 0, 0, 1, 0, 1},
 		Initial: w, LearningRate: 1e6, Steps: 50, LossLimit: 1e4}
 	var d *Diverged
 	if _, _, err := l.Run(context.Background()); !errors.As(err, &d) || d.Tensor != "" || !strings.Contains(err.Error(), "still finite") {

@@ -34,7 +34,7 @@ func (c *command) doctorCommand() *cobra.Command {
 			} else {
 				fmt.Fprintf(c.out, "memory   unknown: %v\n", err)
 			}
-			b, err := c.openBLAS()
+			b, err := blas.Open(c.variable("PKM_BLAS"))
 			if err != nil {
 				return err
 			}

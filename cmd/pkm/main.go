@@ -15,6 +15,7 @@ import (
 
 	"pkm/experiments"
 	"pkm/internal/blas"
+	"pkm/internal/compute"
 	"pkm/training"
 )
 
@@ -136,9 +137,9 @@ func atLeast(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// openBLAS opens the BLAS that PKM_BLAS asks for.
-func (c *command) openBLAS() (blas.Implementation, error) {
-	return blas.Open(c.variable("PKM_BLAS"))
+// engine opens the engine with the BLAS that PKM_BLAS asks for.
+func (c *command) engine() (compute.Engine, error) {
+	return compute.Open(c.variable("PKM_BLAS"))
 }
 
 // variable returns an environment variable.

@@ -24,18 +24,19 @@ func (c *command) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := c.openBLAS()
+			engine, err := c.engine()
 			if err != nil {
 				return err
 			}
+			defer engine.Close()
 			if dir == "" {
 				if dir, err = vacant("runs", config.Name); err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(c.out, "%s: %s\nBLAS: %s\nrun directory: %s\n", config.Name, config.Describe(), b.Name(), dir)
+			fmt.Fprintf(c.out, "%s: %s\nBLAS: %s\nrun directory: %s\n", config.Name, config.Describe(), engine.Name(), dir)
 			bar := newProgress(c.errout, config.Training.Steps)
-			err = experiments.Execute(cmd.Context(), config, experiments.Options{Dir: dir, BLAS: b, Progress: bar.update})
+			err = experiments.Execute(cmd.Context(), config, experiments.Options{Dir: dir, Engine: engine, Progress: bar.update})
 			bar.finish(err == nil)
 			if err != nil {
 				var occupied *experiments.OccupiedError

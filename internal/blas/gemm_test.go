@@ -202,7 +202,9 @@ func TestGemmScalesOnly(t *testing.T) {
 // tiled forms the product of p in tiles of rows of C on all cores.
 func (p *product[T]) tiled(impl Implementation, tile int) []T {
 	c := append([]T(nil), p.c...)
-	parallel.Tiles(p.m, tile, func(lo, hi int) {
+	pool := parallel.NewPool()
+	defer pool.Close()
+	pool.Tiles(p.m, tile, func(lo, hi int) {
 		Gemm(impl, p.tA, p.tB, hi-lo, p.n, p.k, p.alpha, p.a[offset(p.tA, lo, 0, p.lda):], p.lda, p.b, p.ldb, p.beta, c[lo*p.ldc:], p.ldc)
 	})
 	return c

@@ -17,10 +17,12 @@ const rateTile = 128
 //
 // When ctx is cancelled, or n < 1, what has not been measured is 0.
 func Rate(ctx context.Context, impl Implementation, n int, dur time.Duration) (float32GFLOPs, float64GFLOPs float64) {
-	return rate[float32](ctx, impl, n, dur), rate[float64](ctx, impl, n, dur)
+	pool := parallel.NewPool()
+	defer pool.Close()
+	return rate[float32](ctx, pool, impl, n, dur), rate[float64](ctx, pool, impl, n, dur)
 }
 
-func rate[T float32 | float64](ctx context.Context, impl Implementation, n int, dur time.Duration) float64 {
+func rate[T float32 | float64](ctx context.Context, pool *parallel.Pool, impl Implementation, n int, dur time.Duration) float64 {
 	if n < 1 || ctx.Err() != nil {
 		return 0
 	}
@@ -30,7 +32,7 @@ func rate[T float32 | float64](ctx context.Context, impl Implementation, n int, 
 		b[i] = T(i%5) - 2
 	}
 	product := func() {
-		parallel.Tiles(n, rateTile, func(lo, hi int) {
+		pool.Tiles(n, rateTile, func(lo, hi int) {
 			if ctx.Err() == nil {
 				Gemm(impl, NoTrans, NoTrans, hi-lo, n, n, 1, a[lo*n:], n, b, n, 0, c[lo*n:], n)
 			}

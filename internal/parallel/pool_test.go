@@ -17,8 +17,16 @@ func withProcs(t testing.TB, procs int, f func()) {
 	f()
 }
 
+// newPool returns a pool that is closed when the test ends.
+func newPool(t testing.TB) *Pool {
+	p := NewPool()
+	t.Cleanup(p.Close)
+	return p
+}
+
 // The cut is [0,tile), [tile,2·tile) … whatever GOMAXPROCS is.
 func TestTilesCut(t *testing.T) {
+	p := newPool(t)
 	for _, tc := range []struct {
 		n, tile int
 		want    map[int]int // lo to hi
@@ -35,7 +43,7 @@ func TestTilesCut(t *testing.T) {
 			withProcs(t, procs, func() {
 				var mu sync.Mutex
 				got := map[int]int{}
-				Tiles(tc.n, tc.tile, func(lo, hi int) {
+				p.Tiles(tc.n, tc.tile, func(lo, hi int) {
 					mu.Lock()
 					defer mu.Unlock()
 					if _, twice := got[lo]; twice {
@@ -53,9 +61,10 @@ func TestTilesCut(t *testing.T) {
 
 // A worker index is below Workers and never in use by two calls at once.
 func TestTilesWorkerOwnsItsIndex(t *testing.T) {
+	p := newPool(t)
 	withProcs(t, 4, func() {
 		const n, tile = 1000, 3
-		workers := Workers(n, tile)
+		workers := p.Workers(n, tile)
 		if workers != 4 {
 			t.Fatalf("Workers = %d, want 4", workers)
 		}
@@ -63,7 +72,7 @@ func TestTilesWorkerOwnsItsIndex(t *testing.T) {
 		sums := make([]int, workers) // unsynchronised: the race detector checks the claim too
 		// GOMAXPROCS may change between Workers and TilesWorker.
 		runtime.GOMAXPROCS(8)
-		TilesWorker(workers, n, tile, func(worker, lo, hi int) {
+		p.TilesWorker(workers, n, tile, func(worker, lo, hi int) {
 			if !busy[worker].CompareAndSwap(false, true) {
 				t.Errorf("worker %d runs two tiles at once", worker)
 			}
@@ -84,11 +93,12 @@ func TestTilesWorkerOwnsItsIndex(t *testing.T) {
 }
 
 func TestWorkers(t *testing.T) {
+	p := newPool(t)
 	withProcs(t, 4, func() {
 		for _, tc := range []struct{ n, tile, want int }{
 			{0, 1, 0}, {1, 1, 1}, {7, 8, 1}, {16, 8, 2}, {17, 8, 3}, {1 << 30, 1, 4},
 		} {
-			if got := Workers(tc.n, tc.tile); got != tc.want {
+			if got := p.Workers(tc.n, tc.tile); got != tc.want {
 				t.Errorf("Workers(%d, %d) = %d, want %d", tc.n, tc.tile, got, tc.want)
 			}
 		}
@@ -98,10 +108,11 @@ func TestWorkers(t *testing.T) {
 // Two tiles run at the same time when there are two workers: each waits for
 // the other, so serial execution would not end.
 func TestTilesRunTogether(t *testing.T) {
+	p := newPool(t)
 	withProcs(t, 2, func() {
 		var both sync.WaitGroup
 		both.Add(2)
-		Tiles(2, 1, func(lo, hi int) {
+		p.Tiles(2, 1, func(lo, hi int) {
 			both.Done()
 			both.Wait()
 		})
@@ -109,13 +120,14 @@ func TestTilesRunTogether(t *testing.T) {
 }
 
 func TestPanicIsRaisedInCaller(t *testing.T) {
+	p := newPool(t)
 	type fault struct{ lo int }
 	for _, procs := range []int{1, 2, 4} {
 		withProcs(t, procs, func() {
 			for range 50 {
 				got := func() (v any) {
 					defer func() { v = recover() }()
-					Tiles(100, 1, func(lo, hi int) {
+					p.Tiles(100, 1, func(lo, hi int) {
 						if lo >= 10 {
 							panic(fault{lo})
 						}
@@ -132,12 +144,13 @@ func TestPanicIsRaisedInCaller(t *testing.T) {
 
 // A failed tile stops the others from being started.
 func TestPanicStopsTheRest(t *testing.T) {
+	p := newPool(t)
 	withProcs(t, 2, func() {
 		var ran atomic.Int64
 		failed := make(chan struct{})
 		func() {
 			defer func() { _ = recover() }()
-			Tiles(1_000_000, 1, func(lo, hi int) {
+			p.Tiles(1_000_000, 1, func(lo, hi int) {
 				if lo == 0 {
 					defer close(failed)
 					panic("stop")
@@ -155,6 +168,7 @@ func TestPanicStopsTheRest(t *testing.T) {
 // runtime.Goexit (t.FailNow in a tile) ends the caller's goroutine as well,
 // instead of being taken for success.
 func TestGoexit(t *testing.T) {
+	p := newPool(t)
 	withProcs(t, 2, func() {
 		for _, exitLo := range []int{0, 1} {
 			returned := make(chan bool, 1)
@@ -164,7 +178,7 @@ func TestGoexit(t *testing.T) {
 				defer func() { returned <- ok }()
 				var both sync.WaitGroup
 				both.Add(2)
-				Tiles(2, 1, func(lo, hi int) {
+				p.Tiles(2, 1, func(lo, hi int) {
 					both.Done()
 					both.Wait() // so that both tiles run in different goroutines
 					if lo == exitLo {
@@ -182,15 +196,16 @@ func TestGoexit(t *testing.T) {
 }
 
 func TestMisusePanics(t *testing.T) {
+	p := newPool(t)
 	nop := func(int, int) {}
 	for _, tc := range []struct {
 		name string
 		f    func()
 		want string
 	}{
-		{"negative n", func() { Tiles(-1, 1, nop) }, "parallel: n < 0"},
-		{"no tile", func() { Tiles(1, 0, nop) }, "parallel: tile < 1"},
-		{"no workers", func() { TilesWorker(0, 1, 1, func(int, int, int) {}) }, "parallel: workers < 1"},
+		{"negative n", func() { p.Tiles(-1, 1, nop) }, "parallel: n < 0"},
+		{"no tile", func() { p.Tiles(1, 0, nop) }, "parallel: tile < 1"},
+		{"no workers", func() { p.TilesWorker(0, 1, 1, func(int, int, int) {}) }, "parallel: workers < 1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			defer func() {
@@ -203,21 +218,25 @@ func TestMisusePanics(t *testing.T) {
 	}
 }
 
-func TestOneTileDoesNotAllocate(t *testing.T) {
-	sum := 0
-	f := func(lo, hi int) { sum += hi - lo }
-	if got := testing.AllocsPerRun(100, func() { Tiles(5, 8, f) }); got > 1 {
-		t.Errorf("one tile makes %v allocations, want at most 1 (the closure)", got)
-	}
-}
-
-func BenchmarkTiles(b *testing.B) {
-	for _, tiles := range []int{1, 2, 16, 1024} {
-		b.Run(fmt.Sprint(tiles), func(b *testing.B) {
-			b.ReportAllocs()
-			f := func(lo, hi int) {}
-			for b.Loop() {
-				Tiles(tiles*64, 64, f)
+func TestRegionsDoNotAllocate(t *testing.T) {
+	p := newPool(t)
+	var sum atomic.Int64
+	f := func(lo, hi int) { sum.Add(int64(hi - lo)) }
+	g := func(_, lo, hi int) { sum.Add(int64(hi - lo)) }
+	// AllocsPerRun sets GOMAXPROCS to 1, so several goroutines need their own count.
+	const runs = 1000
+	for _, tiles := range []int{1, 2, 16} {
+		withProcs(t, 2, func() {
+			p.Tiles(tiles, 1, f) // starts the helper
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range runs {
+				p.Tiles(tiles, 1, f)
+				p.TilesWorker(2, tiles, 1, g)
+			}
+			runtime.ReadMemStats(&after)
+			if got := after.Mallocs - before.Mallocs; got > runs/10 {
+				t.Errorf("%d regions of %d tiles make %d allocations, want none", 2*runs, tiles, got)
 			}
 		})
 	}
