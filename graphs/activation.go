@@ -38,7 +38,7 @@ func ActivationKinds() []ActivationKind {
 func (k ActivationKind) Smooth() bool { return k != ReLU }
 
 // Elements that one goroutine computes at a time.
-const elementTile = 4096
+const elementTile = 1024
 
 func (a Activation) resolve(in Shape) (Shape, []Parameter, error) {
 	if !slices.Contains(ActivationKinds(), a.Kind) {

@@ -19,7 +19,7 @@ type Dense struct {
 
 // Rows of a product that one goroutine computes at a time. The cut is part of
 // the result's rounding, so it depends on nothing but the shapes.
-const rowTile = 128
+const rowTile = 64
 
 func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
 	if d.Out < 1 {

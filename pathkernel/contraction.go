@@ -30,7 +30,10 @@ type Contraction[T Float] struct {
 	fixed   map[int][]T // layer: Gram of inputs that are data (M, N)
 	grams   [][]T       // scratch: the Gram of each term (M, N)
 	columns [][]T       // scratch: transposed cotangents of each layer
+	means   [][]T       // scratch: averages over nodes, of which averages are in use
 	scratch [][]T       // scratch of each worker: the cotangent products of a tile
+
+	averages int
 }
 
 // NewContraction returns a contraction whose products go to the engine.
@@ -42,17 +45,19 @@ func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
 // layers and nodes are added up in one before the next, while its sums are hot.
 const (
 	rowTile    = 64
-	columnTile = 512
-	traceTile  = 128 // training samples in a tile of a Gram or a trace, which takes all queries
+	columnTile = 256
+	traceTile  = 256 // training samples in a tile of a Gram or a trace, which takes all queries
+
+	averageTile = 4096 // elements
 )
 
 // Prepare starts a contraction of the query's factors at each node with those of
 // a training block, of which only the inputs are read, for integrals with the
 // given weights on the nodes. 2·M·N·d_in FLOPs for a node and layer.
 func (c *Contraction[T]) Prepare(nodes [][]Factor[T], train []Factor[T], weights [][]float64) {
-	c.queries, c.stacks, c.terms = nodes[0][0].Rows, nodes[0][0].Stacks, c.terms[:0]
+	c.queries, c.stacks, c.terms, c.averages = nodes[0][0].Rows, nodes[0][0].Stacks, c.terms[:0], 0
 	for layer := range train {
-		c.terms = append(c.terms, terms(layer, nodes, weights)...)
+		c.terms = append(c.terms, c.termsOf(layer, nodes, weights)...)
 	}
 	var missing []*term[T]
 	for i := range c.terms {

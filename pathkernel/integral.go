@@ -39,12 +39,12 @@ type use struct {
 	weight   float64
 }
 
-// terms cuts the integrals over the nodes of one layer into as few products as
+// termsOf cuts the integrals over the nodes of one layer into as few products as
 // its constant halves allow; weights holds those of each integral on the nodes. Where
 // the inputs are data, Σ_j w_j(a·a′)(δ_j·γ) = (a·a′)((Σ_j w_jδ_j)·γ) is one
 // product for each distinct vector of weights; likewise where the cotangents are
 // unit vectors. Otherwise it is one for each node.
-func terms[T Float](layer int, nodes [][]Factor[T], weights [][]float64) []term[T] {
+func (c *Contraction[T]) termsOf(layer int, nodes [][]Factor[T], weights [][]float64) []term[T] {
 	var all []term[T]
 	if first := &nodes[0][layer]; !first.FixedInput && !first.Unit {
 		for j := range nodes {
@@ -65,7 +65,7 @@ func terms[T Float](layer int, nodes [][]Factor[T], weights [][]float64) []term[
 		if slices.IndexFunc(weights, same) < i {
 			continue // counted in the first of its equals
 		}
-		t, weight, any := averaged(layer, nodes, w)
+		t, weight, any := c.averaged(layer, nodes, w)
 		if !any {
 			continue
 		}
@@ -86,7 +86,7 @@ func single[T Float](layer int, f *Factor[T]) term[T] {
 
 // averaged returns the term of a layer with a constant half, its other half
 // averaged over the nodes, and the weight it has left; none when no node has one.
-func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64) (t term[T], weight float64, any bool) {
+func (c *Contraction[T]) averaged(layer int, nodes [][]Factor[T], weights []float64) (t term[T], weight float64, any bool) {
 	var used []int
 	for j, w := range weights {
 		if w != 0 {
@@ -107,14 +107,20 @@ func averaged[T Float](layer int, nodes [][]Factor[T], weights []float64) (t ter
 		half = func(f *Factor[T]) []T { return f.Input }
 		t.bias = 0
 	}
-	mean := make([]T, len(half(f)))
-	for _, j := range used {
-		w := T(weights[j])
-		for i, v := range half(&nodes[j][layer]) {
-			mean[i] += w * v
+	mean := nth(&c.means, c.averages, len(half(f)))
+	c.averages++
+	clear(mean)
+	c.engine.Tiles(len(mean), averageTile, func(lo, hi int) {
+		for _, j := range used {
+			w, to := T(weights[j]), mean[lo:hi]
+			for i, v := range half(&nodes[j][layer])[lo:hi] {
+				to[i] += w * v
+			}
 		}
-		if !f.FixedInput {
-			t.bias += w * f.bias()
+	})
+	if !f.FixedInput {
+		for _, j := range used {
+			t.bias += T(weights[j]) * f.bias()
 		}
 	}
 	if f.FixedInput {
