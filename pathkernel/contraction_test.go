@@ -30,7 +30,6 @@ func gonum(t testing.TB) compute.Engine {
 type network struct {
 	widths     []int
 	bias       bool
-	outputs    int
 	fixedInput bool // the first layer's inputs are data
 	unit       bool // the last layer's cotangents are unit vectors, given as many seeds as outputs
 	shared     bool // the layer before has cotangents shared⊙scale

@@ -75,13 +75,17 @@ func loadOpenBLAS(names ...string) (Implementation, error) {
 		lib  uintptr
 		errs []error
 	)
+	// The loader keeps its error for the thread that met it, and purego asks for
+	// it in a second call.
+	runtime.LockOSThread()
 	for _, name := range names {
 		var err error
 		if lib, err = purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_LOCAL); err == nil {
 			break
 		}
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
 	}
+	runtime.UnlockOSThread()
 	if lib == 0 {
 		return nil, &UnavailableError{Err: errors.Join(errs...)}
 	}
