@@ -178,7 +178,7 @@ func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] 
 // add hands the training side of a step to the machines: gradients as training
 // left them, and for a path kernel the samples' Jacobians at w_s, block by block.
 func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
-	gradient := convert(s.Factors)
+	gradient := convert(s.Factors())
 	if len(t.blocks) == 0 {
 		t.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
 		return nil

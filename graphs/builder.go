@@ -21,7 +21,7 @@ type builder[T Float] struct {
 	gradient []T // (P): the memory of all weight gradients, when train
 	leaves   map[*G.Node][]T
 	seeds    *G.Node
-	sites    []site
+	sites    []site[T]
 	watched  []watched[T]
 
 	// Structure of unit seeds that later products exploit (see Factor).
@@ -33,11 +33,14 @@ type builder[T Float] struct {
 type scaledRows[T Float] struct{ shared, scale []T }
 
 // site is a layer with weights at its place in the graph.
-type site struct {
+type site[T Float] struct {
 	layer   placed
 	input   *G.Node // a: (N, d_in)
 	output  *G.Node // pre-activation: (N, d_out)
 	weights []*G.Node
+	// gradients writes the gradients of the layer's weights (K, N, P_layer) for
+	// cotangents δ (K, N, d_out); nil for a layer whose gradient is δ⊗a.
+	gradients func(input, δ []T, rows int, to []T)
 }
 
 // watched names memory that has to stay finite.
@@ -77,6 +80,14 @@ func (b *builder[T]) forward(n *Network, x *G.Node) (*G.Node, error) {
 		switch l := layer.Layer.(type) {
 		case Dense:
 			x, err = applyDense(b, layer, x)
+		case Conv2D:
+			x, err = applyConv2D(b, layer, l, x)
+		case MaxPool2D:
+			x, err = applyMaxPool2D(b, layer, l.Size, x)
+		case AvgPool2D:
+			x, err = applyAvgPool2D(b, layer, l.Size, x)
+		case Flatten:
+			continue // samples are rows already
 		case Activation:
 			x, err = applyActivation(b, layer, l, x)
 		default:
@@ -88,6 +99,16 @@ func (b *builder[T]) forward(n *Network, x *G.Node) (*G.Node, error) {
 		b.watch(layer.name("output"), x)
 	}
 	return x, nil
+}
+
+// scratch returns how many goroutines n rows in tiles of samples occupy, with
+// scratch of the given size for each.
+func (b *builder[T]) scratch(list *[][]T, n, size int) int {
+	workers := b.engine.Workers(n, sampleTile)
+	for len(*list) < workers {
+		*list = append(*list, make([]T, size))
+	}
+	return workers
 }
 
 // distinct reports two nodes of equal hash: Gorgonia would take them for one.

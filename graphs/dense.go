@@ -81,7 +81,7 @@ func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error
 	if err != nil {
 		return nil, err
 	}
-	b.sites = append(b.sites, site{layer: layer, input: a, output: z, weights: operands[1:]})
+	b.sites = append(b.sites, site[T]{layer: layer, input: a, output: z, weights: operands[1:]})
 	return z, nil
 }
 

@@ -21,6 +21,8 @@ type Evaluator[T Float] struct {
 	weights []T // (P)
 	outputs []T // (N, C)
 	factors []Factor[T]
+	pending []func() // writes the explicit factors of the last run
+	ready   bool     // they are written
 	watched []watched[T]
 	calls   []call // all operations, operands first
 	size    int    // elements of memory behind all nodes
@@ -129,6 +131,11 @@ func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
 	}
 	for i, s := range b.sites {
 		δ := cotangents[i]
+		if s.gradients != nil {
+			e.explicit(b, s, δ)
+			b.watch(s.layer.name("cotangent"), δ)
+			continue
+		}
 		factor := Factor[T]{
 			Layer: fmt.Sprint(s.layer.index), Rows: b.rows, Stacks: b.stacks(δ),
 			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
@@ -146,6 +153,27 @@ func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
 		b.watch(s.layer.name("cotangent"), δ)
 	}
 	return nil
+}
+
+// explicit adds the factor of a layer whose gradients are formed: an outer product
+// with an input of 1. It is filled when the factors are asked for.
+func (e *Evaluator[T]) explicit(b *builder[T], s site[T], δ *G.Node) {
+	width := 0
+	for _, p := range s.layer.parameters {
+		width += p.Size()
+	}
+	ones := make([]T, b.rows)
+	for i := range ones {
+		ones[i] = 1
+	}
+	to := make([]T, b.stacks(δ)*b.rows*width)
+	e.size += len(to)
+	e.factors = append(e.factors, Factor[T]{
+		Layer: fmt.Sprint(s.layer.index), Rows: b.rows, Stacks: b.stacks(δ), InWidth: 1, OutWidth: width,
+		Input: ones, Cotangent: to, Weight: s.layer.parameters[0].Offset, Bias: -1, FixedInput: true,
+	})
+	input, cotangent := b.values(s.input), b.values(δ)
+	e.pending = append(e.pending, func() { s.gradients(input, cotangent, b.rows, to) })
 }
 
 // Rows returns N, the number of samples of a run.
@@ -166,6 +194,7 @@ func (e *Evaluator[T]) Run(w []T) error {
 		return fmt.Errorf("graphs: evaluate a network of %d weights: found %d", len(e.weights), len(w))
 	}
 	copy(e.weights, w)
+	e.ready = false
 	if err := e.run(); err != nil {
 		return fmt.Errorf("graphs: evaluate %d samples: %w", e.rows, err)
 	}
@@ -176,8 +205,17 @@ func (e *Evaluator[T]) Run(w []T) error {
 func (e *Evaluator[T]) Outputs() []T { return e.outputs }
 
 // Factors returns the Jacobian factors of the last run, a layer each from input
-// to output, valid until the next.
-func (e *Evaluator[T]) Factors() []Factor[T] { return e.factors }
+// to output, valid until the next. Those of a convolution are formed when they
+// are first asked for.
+func (e *Evaluator[T]) Factors() []Factor[T] {
+	if !e.ready {
+		for _, write := range e.pending {
+			write()
+		}
+		e.ready = true
+	}
+	return e.factors
+}
 
 // Bytes returns the memory behind all nodes of the graph.
 func (e *Evaluator[T]) Bytes() int {

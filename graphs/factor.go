@@ -6,7 +6,9 @@ package graphs
 //	∂(v_k·f(x_n))/∂W[j,i] = Cotangent[k,n,j]·Input[n,i]
 //	∂(v_k·f(x_n))/∂b[j]   = Cotangent[k,n,j]              where Bias
 //
-// for seed v_k. The slices belong to the evaluator that returned them and are
+// for seed v_k. The gradients of a layer with shared weights (Conv2D) are formed,
+// and stand as the outer product with an Input of 1: d_in is 1, W and b are
+// one vector. The slices belong to the evaluator that returned them and are
 // valid until its next run.
 type Factor[T Float] struct {
 	Layer     string // position of the layer in its network

@@ -106,6 +106,25 @@ func networkCases(t *testing.T) []networkCase {
 	if err != nil {
 		t.Fatal(err)
 	}
+	images := func(in Shape, layers ...Layer) *Network {
+		n, err := New(in, layers...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	tanh, dense := Activation{Tanh}, Dense{Out: 3, Bias: true}
+	cases = append(cases,
+		networkCase{"convolution", images(Shape{2, 5, 6}, Conv2D{Filters: 3, Kernel: 3, Stride: 1, Bias: true}, tanh, Flatten{}, dense), 5},
+		networkCase{"convolution, no bias, stride and padding", images(Shape{2, 5, 6}, Conv2D{Filters: 3, Kernel: 3, Stride: 2, Padding: 2}, tanh, Flatten{}, dense), 3},
+		networkCase{"two convolutions, max pooling", images(Shape{1, 8, 9}, Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1, Bias: true}, tanh, MaxPool2D{2},
+			Conv2D{Filters: 3, Kernel: 2, Stride: 1, Bias: true}, Activation{ReLU}, Flatten{}, dense), 3},
+		networkCase{"average pooling, stride 3", images(Shape{1, 9, 8}, Conv2D{Filters: 2, Kernel: 2, Stride: 1, Bias: true}, tanh, AvgPool2D{3},
+			Conv2D{Filters: 3, Kernel: 1, Stride: 3, Bias: true}, Activation{GELU}, Flatten{}, dense), 2},
+		networkCase{"kernel as large as the image", images(Shape{3, 4, 4}, Conv2D{Filters: 5, Kernel: 4, Stride: 1, Bias: true}, Flatten{}, tanh, dense), 1},
+		networkCase{"convolution as the output", images(Shape{1, 4, 4}, Conv2D{Filters: 1, Kernel: 3, Stride: 1, Bias: true}, Flatten{}), 2},
+		networkCase{"pooled data, several tiles", images(Shape{1, 6, 6}, MaxPool2D{2}, Conv2D{Filters: 2, Kernel: 2, Stride: 1, Bias: true}, AvgPool2D{2}, Flatten{}, dense), 2*sampleTile + 1},
+	)
 	return append(cases,
 		networkCase{"one sample", mlp(t, Tanh, true, 5, 7, 3), 1},
 		networkCase{"one output", mlp(t, Tanh, true, 5, 7, 1), 4},
@@ -422,6 +441,15 @@ func TestRefusals(t *testing.T) {
 		{"no inputs", "shape []", func() error { _, err := New(Shape{}, Dense{Out: 1}); return err }},
 		{"nil layer", "layer 1 is nil", func() error { _, err := New(Shape{3}, Dense{Out: 1}, nil); return err }},
 		{"width 0", "found 0", func() error { _, err := New(Shape{3}, Dense{}); return err }},
+		{"vector into convolution", "takes images", func() error { _, err := New(Shape{3}, Conv2D{Filters: 1, Kernel: 1, Stride: 1}); return err }},
+		{"kernel too large", "does not fit", func() error { _, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 5, Stride: 1}); return err }},
+		{"stride 0", "stride of at least 1", func() error { _, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 1}); return err }},
+		{"padding beyond the kernel", "smaller", func() error {
+			_, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 2, Stride: 1, Padding: 2})
+			return err
+		}},
+		{"window too large", "do not fit", func() error { _, err := New(Shape{1, 3, 3}, MaxPool2D{4}); return err }},
+		{"image for an output", "output is a vector", func() error { _, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 1, Stride: 1}); return err }},
 		{"image into dense", "flatten", func() error { _, err := New(Shape{1, 8, 8}, Dense{Out: 1}); return err }},
 		{"activation", "tanh, relu", func() error { _, err := New(Shape{3}, Dense{Out: 1}, Activation{"tan"}); return err }},
 		{"no rows", "at least 1", func() error { _, err := NewForward[float64](mlp(t, Tanh, true, 2, 1), b, 0); return err }},

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Shape is the shape of one sample's value, without the batch: (features).
+// Shape is the shape of one sample's value, without the batch: (features) or
+// (channels, height, width).
 type Shape []int
 
 // Size returns the number of elements of one sample's value.
@@ -17,7 +18,8 @@ func (s Shape) Size() int {
 	return n
 }
 
-// Layer is one module of a sequential network: Dense or Activation.
+// Layer is one module of a sequential network: Dense, Conv2D, MaxPool2D, AvgPool2D,
+// Flatten or Activation.
 type Layer interface {
 	// resolve returns the shape of the layer's output and its parameters, named
 	// without the layer's position and without offsets.

@@ -30,11 +30,39 @@ func plainJacobian(t *testing.T, n *Network, w, x []float64) []float64 {
 func plainGradient(t *testing.T, n *Network, w, x []float64, scalar func(f *G.Node) *G.Node) []float64 {
 	t.Helper()
 	g := G.NewGraph()
-	h := vector(g, "x", x)
+	var h *G.Node
+	if in := n.Input(); len(in) == 3 {
+		shape := tensor.Shape{1, in[0], in[1], in[2]}
+		h = G.NewTensor(g, tensor.Float64, 4, G.WithShape(shape...), G.WithName("x"),
+			G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float64(nil), x...)))))
+	} else {
+		h = vector(g, "x", x)
+	}
 	var leaves G.Nodes
 	var places []Parameter
 	for _, layer := range n.layers {
 		switch l := layer.Layer.(type) {
+		case Flatten:
+			h = G.Must(G.Reshape(h, tensor.Shape{layer.in.Size()}))
+		case MaxPool2D:
+			h = G.Must(G.MaxPool2D(h, tensor.Shape{l.Size, l.Size}, []int{0, 0}, []int{l.Size, l.Size}))
+		case AvgPool2D:
+			h = plainAverage(g, layer, l.Size, h)
+		case Conv2D:
+			for i, p := range layer.parameters {
+				shape := tensor.Shape(p.Shape)
+				if i == 1 {
+					shape = tensor.Shape{1, p.Shape[0], 1, 1}
+				}
+				value := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(append([]float64(nil), View(w, p)...)))
+				leaf := G.NewTensor(g, tensor.Float64, 4, G.WithShape(shape...), G.WithName(p.Name), G.WithValue(value))
+				leaves, places = append(leaves, leaf), append(places, p)
+				if i == 0 {
+					h = G.Must(G.Conv2d(h, leaf, tensor.Shape{l.Kernel, l.Kernel}, []int{l.Padding, l.Padding}, []int{l.Stride, l.Stride}, []int{1, 1}))
+				} else {
+					h = G.Must(G.BroadcastAdd(h, leaf, nil, []byte{0, 2, 3}))
+				}
+			}
 		case Dense:
 			for i, p := range layer.parameters {
 				value := tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(append([]float64(nil), View(w, p)...)))
@@ -68,6 +96,25 @@ func plainGradient(t *testing.T, n *Network, w, x []float64, scalar func(f *G.No
 		copy(View(out, p), values[i].(*tensor.Dense).Float64s())
 	}
 	return out
+}
+
+// plainAverage is average pooling as a product with a constant matrix: Gorgonia's
+// own pooling ops share state between a graph's nodes.
+func plainAverage(g *G.ExprGraph, layer placed, size int, h *G.Node) *G.Node {
+	in, out := layer.in, layer.out
+	matrix := make([]float64, out.Size()*in.Size())
+	for to := range out.Size() {
+		c, r, q := to/(out[1]*out[2]), to/out[2]%out[1], to%out[2]
+		for i := range size {
+			for j := range size {
+				matrix[to*in.Size()+(c*in[1]+r*size+i)*in[2]+q*size+j] = 1 / float64(size*size)
+			}
+		}
+	}
+	m := G.NewMatrix(g, tensor.Float64, G.WithShape(out.Size(), in.Size()), G.WithName(layer.name("average")),
+		G.WithValue(tensor.New(tensor.WithShape(out.Size(), in.Size()), tensor.WithBacking(matrix))))
+	flat := G.Must(G.Mul(m, G.Must(G.Reshape(h, tensor.Shape{in.Size()}))))
+	return G.Must(G.Reshape(flat, tensor.Shape{1, out[0], out[1], out[2]}))
 }
 
 func vector(g *G.ExprGraph, name string, x []float64) *G.Node {

@@ -18,12 +18,17 @@ type Step[T graphs.Float] struct {
 	Weights []T // w_s (P)
 	Delta   []T // Δ_s = w_{s+1} − w_s (P); nil after the last step
 
-	Loss            float64            // (1/B)Σ ℓ_i at w_s
-	Losses          []float64          // ℓ_i (B)
-	Outputs         []T                // f(x_i; w_s) (B, C)
-	LossDerivatives []T                // ℓ′_i (B, C), not divided by B
-	Factors         []graphs.Factor[T] // factors of g_i = J(x_i; w_s)ᵀℓ′_i: one stack, not divided by B
+	Loss            float64   // (1/B)Σ ℓ_i at w_s
+	Losses          []float64 // ℓ_i (B)
+	Outputs         []T       // f(x_i; w_s) (B, C)
+	LossDerivatives []T       // ℓ′_i (B, C), not divided by B
+
+	gradient *graphs.Gradient[T]
 }
+
+// Factors returns the factors of g_i = J(x_i; w_s)ᵀℓ′_i for the samples of the
+// batch: one stack, not divided by B.
+func (s *Step[T]) Factors() []graphs.Factor[T] { return s.gradient.Factors() }
 
 // Rate returns η_s/B_s, the weight with which g_i of a sample in the batch enters
 // −Δ_s under plain gradient descent. It is the one place where 1/B is applied.

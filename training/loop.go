@@ -76,7 +76,7 @@ func (l *Loop[T]) Run(ctx context.Context) (w []T, steps int, err error) {
 		step := &Step[T]{
 			Index: s, LearningRate: l.LearningRate, Size: rows, Weights: w,
 			Loss: Mean(g.Losses()), Losses: g.Losses(), Outputs: g.Outputs(),
-			LossDerivatives: g.LossDerivatives(), Factors: g.Factors(),
+			LossDerivatives: g.LossDerivatives(), gradient: g,
 		}
 		if s == 0 && l.LossLimit > 0 {
 			limit = l.LossLimit * max(1, step.Loss)

@@ -90,11 +90,11 @@ func TestLoopByHand(t *testing.T) {
 	if got := strings.Join(r.log, ", "); got != "step 0, step 1, step 2, finish 3" {
 		t.Fatalf("the hook saw %s", got)
 	}
-	if s := r.last; s.Delta != nil || s.Size != 2 || s.Rate() != 0.05 || s.Factors[0].Stacks != 1 || s.Batch != nil {
+	if s := r.last; s.Delta != nil || s.Size != 2 || s.Rate() != 0.05 || s.Factors()[0].Stacks != 1 || s.Batch != nil {
 		t.Fatalf("finish saw %+v", s)
 	}
-	if f := 2*w[0] - 3; math.Abs(r.last.LossDerivatives[1]-f) > 1e-15 || math.Abs(r.last.Factors[0].Cotangent[1]-f) > 1e-15 {
-		t.Fatalf("ℓ′ = %v, cotangents %v; want %g for the second", r.last.LossDerivatives, r.last.Factors[0].Cotangent, f)
+	if f := 2*w[0] - 3; math.Abs(r.last.LossDerivatives[1]-f) > 1e-15 || math.Abs(r.last.Factors()[0].Cotangent[1]-f) > 1e-15 {
+		t.Fatalf("ℓ′ = %v, cotangents %v; want %g for the second", r.last.LossDerivatives, r.last.Factors()[0].Cotangent, f)
 	}
 }
 

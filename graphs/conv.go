@@ -1,0 +1,281 @@
+package graphs
+
+import (
+	"fmt"
+
+	gblas "gonum.org/v1/gonum/blas"
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"pkm/internal/blas"
+)
+
+// Conv2D is the two-dimensional cross-correlation of torch.nn.Conv2d with square
+// kernels: weight (Filters, C, Kernel, Kernel), bias (Filters), samples (C, H, W).
+type Conv2D struct {
+	Filters int
+	Kernel  int
+	Stride  int // ≥ 1
+	Padding int // zeros around the image, ≥ 0
+	Bias    bool
+}
+
+func (c Conv2D) resolve(in Shape) (Shape, []Parameter, error) {
+	if c.Filters < 1 || c.Kernel < 1 || c.Stride < 1 || c.Padding < 0 {
+		return nil, nil, fmt.Errorf("a convolution has at least 1 filter, a kernel and a stride of at least 1 and a padding of at least 0, found %+v", c)
+	}
+	if len(in) != 3 {
+		return nil, nil, fmt.Errorf("a convolution takes images of shape (channels, height, width)")
+	}
+	if c.Padding >= c.Kernel {
+		return nil, nil, fmt.Errorf("a padding of %d lets kernels of %d×%d see nothing but zeros; it has to be smaller", c.Padding, c.Kernel, c.Kernel)
+	}
+	h, w := in[1]+2*c.Padding-c.Kernel, in[2]+2*c.Padding-c.Kernel
+	if h < 0 || w < 0 {
+		return nil, nil, fmt.Errorf("a kernel of %d×%d does not fit into %d×%d pixels with a padding of %d", c.Kernel, c.Kernel, in[1], in[2], c.Padding)
+	}
+	area := c.Kernel * c.Kernel
+	parameters := []Parameter{{Name: "weight", Shape: []int{c.Filters, in[0], c.Kernel, c.Kernel}, FanIn: in[0] * area, FanOut: c.Filters * area}}
+	if c.Bias {
+		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{c.Filters}, FanIn: in[0] * area, FanOut: c.Filters * area})
+	}
+	return Shape{c.Filters, h/c.Stride + 1, w/c.Stride + 1}, parameters, nil
+}
+
+// patches is the geometry of a convolution: an image x (C, H, W) unfolds to
+// U (d, T), with a row for each of the d = C·Kernel² weights of a filter and a column
+// for each of the T output positions, so that the convolution is z = W·U.
+type patches struct {
+	Conv2D
+	in, out Shape
+}
+
+func (p patches) weights() int   { return p.in[0] * p.Kernel * p.Kernel }
+func (p patches) positions() int { return p.out[1] * p.out[2] }
+
+// each calls f for every row of U and row of the output image: U[row, at:at+n]
+// stems from x[from], x[from+stride], …; outside of [lo, hi) of those it is padding.
+func (p patches) each(f func(row, at, from, lo, hi int)) {
+	height, width, outWidth := p.in[1], p.in[2], p.out[2]
+	row := 0
+	for c := range p.in[0] {
+		for i := range p.Kernel {
+			for j := range p.Kernel {
+				// Columns q of the output with 0 ≤ q·stride + j − padding < width.
+				lo := max(0, (p.Padding-j+p.Stride-1)/p.Stride)
+				hi := min(outWidth, (width+p.Padding-j+p.Stride-1)/p.Stride)
+				for r := range p.out[1] {
+					y := r*p.Stride + i - p.Padding
+					if y < 0 || y >= height {
+						f(row, r*outWidth, 0, 0, 0)
+						continue
+					}
+					f(row, r*outWidth, (c*height+y)*width+j-p.Padding, lo, max(lo, hi))
+				}
+				row++
+			}
+		}
+	}
+}
+
+// unfold writes U (d, T) of an image.
+func unfold[T Float](p patches, x, u []T) {
+	positions, outWidth := p.positions(), p.out[2]
+	p.each(func(row, at, from, lo, hi int) {
+		to := u[row*positions+at:][:outWidth]
+		clear(to[:lo])
+		clear(to[hi:])
+		if p.Stride == 1 {
+			copy(to[lo:hi], x[from+lo:])
+			return
+		}
+		for q := lo; q < hi; q++ {
+			to[q] = x[from+q*p.Stride]
+		}
+	})
+}
+
+// fold adds the columns of U (d, T) to the image they were taken from: the
+// transpose of unfold.
+func fold[T Float](p patches, u, x []T) {
+	positions := p.positions()
+	p.each(func(row, at, from, lo, hi int) {
+		if lo >= hi {
+			return
+		}
+		source := u[row*positions+at:]
+		for q := lo; q < hi; q++ {
+			x[from+q*p.Stride] += source[q]
+		}
+	})
+}
+
+// sampleTile is how many samples one goroutine convolves at a time.
+const sampleTile = 4
+
+// applyConv2D adds z (N, Filters·T) to the graph.
+func applyConv2D[T Float](b *builder[T], layer placed, c Conv2D, x *G.Node) (*G.Node, error) {
+	p := patches{c, layer.in, layer.out}
+	in, out, d, positions := layer.in.Size(), layer.out.Size(), p.weights(), p.positions()
+	operands, wrt := []*G.Node{x}, []bool{b.leaves[x] == nil}
+	for _, q := range layer.parameters {
+		operands = append(operands, b.leaf(q.Name, View(b.weights, q), q.Shape...))
+		wrt = append(wrt, b.train)
+	}
+	o := &operation[T]{name: layer.name("conv2d"), wrt: wrt}
+	var scratch [][]T
+	o.run = func(v [][]T) {
+		workers := b.scratch(&scratch, b.rows, d*positions)
+		b.engine.TilesWorker(workers, b.rows, sampleTile, func(worker, lo, hi int) {
+			u := scratch[worker]
+			for n := lo; n < hi; n++ {
+				unfold(p, v[0][n*in:(n+1)*in], u)
+				z, beta := o.values[n*out:(n+1)*out], T(0)
+				if len(v) == 3 {
+					beta = 1
+					for f, bias := range v[2] {
+						row := z[f*positions : (f+1)*positions]
+						for i := range row {
+							row[i] = bias
+						}
+					}
+				}
+				blas.Gemm(b.engine, gblas.NoTrans, gblas.NoTrans, c.Filters, positions, d, 1, v[1], d, u, positions, beta, z, positions)
+			}
+		})
+	}
+	o.pull = func(operands G.Nodes, _, grad *G.Node) (G.Nodes, error) {
+		pulled := make(G.Nodes, len(operands))
+		var err error
+		if wrt[0] {
+			if pulled[0], err = pullConvInput(b, layer, p, operands[1], grad); err != nil {
+				return nil, err
+			}
+		}
+		if b.train {
+			if pulled[1], err = pullConvWeight(b, layer, p, operands[0], grad); err != nil {
+				return nil, err
+			}
+			if len(operands) == 3 {
+				if pulled[2], err = pullConvBias(b, layer, p, grad); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return pulled, nil
+	}
+	z, err := apply(o, tensor.Shape{b.rows, out}, operands...)
+	if err != nil {
+		return nil, err
+	}
+	b.sites = append(b.sites, site[T]{layer: layer, input: x, output: z, weights: operands[1:], gradients: func(x, δ []T, rows int, to []T) {
+		convGradients(b, p, len(operands) == 3, x, δ, rows, to)
+	}})
+	return z, nil
+}
+
+// pullConvInput adds δx (K·N, C·H·W), the fold of Wᵀ·δz, to the graph.
+func pullConvInput[T Float](b *builder[T], layer placed, p patches, weight, grad *G.Node) (*G.Node, error) {
+	in, out, d, positions, rows := layer.in.Size(), layer.out.Size(), p.weights(), p.positions(), grad.Shape()[0]
+	o := &operation[T]{name: layer.name("conv2d/input")}
+	var scratch [][]T
+	o.run = func(v [][]T) {
+		workers := b.scratch(&scratch, rows, d*positions)
+		b.engine.TilesWorker(workers, rows, sampleTile, func(worker, lo, hi int) {
+			u := scratch[worker]
+			for r := lo; r < hi; r++ {
+				blas.Gemm(b.engine, gblas.Trans, gblas.NoTrans, d, positions, p.Filters, 1, v[1], d, v[0][r*out:(r+1)*out], positions, 0, u, positions)
+				x := o.values[r*in : (r+1)*in]
+				clear(x)
+				fold(p, u, x)
+			}
+		})
+	}
+	return apply(o, tensor.Shape{rows, in}, grad, weight)
+}
+
+// pullConvWeight adds Σ_n δz[n]·U[n]ᵀ, (Filters, C, Kernel, Kernel), to the graph:
+// a sum for each tile of samples, then over tiles in order.
+func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.Node) (*G.Node, error) {
+	in, out, d, positions := layer.in.Size(), layer.out.Size(), p.weights(), p.positions()
+	size := p.Filters * d
+	tiles := (b.rows + sampleTile - 1) / sampleTile
+	o := &operation[T]{name: layer.name("conv2d/weight")}
+	sum := View(b.gradient, layer.parameters[0])
+	var scratch [][]T
+	partial := make([]T, tiles*size)
+	o.run = func(v [][]T) {
+		workers := b.scratch(&scratch, b.rows, d*positions)
+		b.engine.TilesWorker(workers, b.rows, sampleTile, func(worker, lo, hi int) {
+			u, to := scratch[worker], partial[lo/sampleTile*size:][:size]
+			for n := lo; n < hi; n++ {
+				unfold(p, v[1][n*in:(n+1)*in], u)
+				blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, p.Filters, d, positions, 1, v[0][n*out:(n+1)*out], positions, u, positions, min(T(n-lo), 1), to, d)
+			}
+		})
+		b.engine.Tiles(size, elementTile, func(lo, hi int) {
+			clear(o.values[lo:hi])
+			for t := range tiles {
+				from := partial[t*size+lo : t*size+hi]
+				for i, g := range from {
+					o.values[lo+i] += g
+				}
+			}
+		})
+		copy(sum, o.values)
+	}
+	return apply(o, tensor.Shape(layer.parameters[0].Shape).Clone(), grad, x)
+}
+
+// pullConvBias adds Σ_n Σ_t δz[n,·,t], (Filters), to the graph, summed in float64.
+func pullConvBias[T Float](b *builder[T], layer placed, p patches, grad *G.Node) (*G.Node, error) {
+	positions := p.positions()
+	total := make([]float64, p.Filters)
+	o := &operation[T]{name: layer.name("conv2d/bias")}
+	sum := View(b.gradient, layer.parameters[1])
+	o.run = func(v [][]T) {
+		clear(total)
+		for at := 0; at < len(v[0]); at += positions {
+			for _, δ := range v[0][at : at+positions] {
+				total[at/positions%p.Filters] += float64(δ)
+			}
+		}
+		for f, t := range total {
+			o.values[f] = T(t)
+		}
+		copy(sum, o.values)
+	}
+	return apply(o, tensor.Shape{p.Filters}, grad)
+}
+
+// convGradients writes the gradients δz[k,n]·U[n]ᵀ and Σ_t δz[k,n,·,t] of every
+// seed and sample, (K, N, weights and bias): what the kernel of the layer is made
+// of. 2·K·N·Filters·d·T FLOPs.
+func convGradients[T Float](b *builder[T], p patches, bias bool, x, δ []T, rows int, to []T) {
+	in, out, d, positions := p.in.Size(), p.out.Size(), p.weights(), p.positions()
+	size := p.Filters * d
+	width := size
+	if bias {
+		width += p.Filters
+	}
+	stacks := len(δ) / (rows * out)
+	var scratch [][]T
+	workers := b.scratch(&scratch, rows, d*positions)
+	b.engine.TilesWorker(workers, rows, sampleTile, func(worker, lo, hi int) {
+		u := scratch[worker]
+		for n := lo; n < hi; n++ {
+			unfold(p, x[n*in:(n+1)*in], u)
+			for k := range stacks {
+				z, g := δ[(k*rows+n)*out:][:out], to[(k*rows+n)*width:][:width]
+				blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, p.Filters, d, positions, 1, z, positions, u, positions, 0, g[:size], d)
+				for f := range g[size:] {
+					var sum T
+					for _, v := range z[f*positions : (f+1)*positions] {
+						sum += v
+					}
+					g[size+f] = sum
+				}
+			}
+		}
+	})
+}
