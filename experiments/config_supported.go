@@ -10,13 +10,9 @@ import (
 // cannot do yet. To support one, add it to its line here, or delete the line.
 func (v *validator) supported(c *Config) {
 	v.only("data.source", c.Data.Source, "digits")
-	v.only("network.kind", c.Network.Kind, "mlp")
 	v.only("loss.kind", c.Loss.Kind, "cross-entropy", "squared-error")
 	v.only("training.optimizer.kind", c.Training.Optimizer.Kind, "sgd")
 	v.only("training.schedule.kind", c.Training.Schedule.Kind, "constant")
-	if len(c.Network.Convs) > 0 {
-		v.notYet("network.convs", "a list with blocks", "[]")
-	}
 	if n := c.Training.BatchSize; n != 0 {
 		v.notYet("training.batch_size", strconv.Itoa(n), "0 (every sample of data.train)")
 	}

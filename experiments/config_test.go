@@ -88,7 +88,7 @@ func TestLayers(t *testing.T) {
 		{"machines", nil, []string{"machines=[{name: A, family: flow, rule: left}]"}, func(c *Config) { c.Machines = []Machine{{"A", "flow", "left"}} }},
 		{"no machines", nil, []string{"machines=[]", "path_kernel=none"}, func(c *Config) { c.Machines, c.PathKernel = []Machine{}, "none" }},
 		{"a comma in a text", nil, []string{"data.classes=[3,8]", "data.train=100"}, func(c *Config) { c.Data.Classes, c.Data.Train = []int{3, 8}, 100 }},
-		{"a value nobody uses may be unsupported", []string{"PKM_NETWORK_KIND=cnn"}, []string{"network.kind=mlp"}, func(*Config) {}},
+		{"a value nobody uses may be unsupported", []string{"PKM_LOSS_KIND=logistic"}, []string{"loss.kind=cross-entropy"}, func(*Config) {}},
 		{"the ends of the seeds", nil, []string{"seed=-9223372036854775808"}, func(c *Config) { c.Seed = math.MinInt64 }},
 	}
 	for _, test := range tests {

@@ -10,7 +10,7 @@ import (
 type Dataset struct {
 	Source  string
 	SHA256  string    // of the bytes it was read from
-	Shape   []int     // of one sample: (features)
+	Shape   []int     // of one sample: (channels, height, width) of images
 	Inputs  []float64 // (n, features)
 	Labels  []int     // (n), in [0, Classes)
 	Classes int

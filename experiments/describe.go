@@ -12,10 +12,21 @@ func (c *Config) Describe() string {
 	for i, w := range c.Network.Hidden {
 		widths[i] = strconv.Itoa(w)
 	}
-	hidden := "no hidden layer"
-	if len(widths) > 0 {
-		hidden = fmt.Sprintf("hidden %s %s", strings.Join(widths, "-"), c.Network.Activation)
+	var parts []string
+	for _, b := range c.Network.Convs {
+		part := fmt.Sprintf("%d filters of %d×%d", b.Filters, b.Kernel, b.Kernel)
+		if b.Pool != "none" {
+			part += fmt.Sprintf(", %s pooling %d×%d", b.Pool, b.PoolSize, b.PoolSize)
+		}
+		parts = append(parts, part)
 	}
+	if len(widths) > 0 {
+		parts = append(parts, "hidden "+strings.Join(widths, "-"))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "no hidden layer")
+	}
+	hidden := strings.Join(parts, ", ") + ", " + c.Network.Activation
 	names := make([]string, len(c.Machines))
 	for i, m := range c.Machines {
 		names[i] = fmt.Sprintf("%s (%s/%s)", m.Name, m.Family, m.Rule)

@@ -36,7 +36,7 @@ func readDigits(file []byte) (*Dataset, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(file)
-	d := &Dataset{Source: "digits", SHA256: hex.EncodeToString(sum[:]), Shape: []int{pixels}, Classes: classes}
+	d := &Dataset{Source: "digits", SHA256: hex.EncodeToString(sum[:]), Shape: []int{1, 8, 8}, Classes: classes}
 	row := 0
 	for line := range strings.Lines(string(text)) {
 		row++

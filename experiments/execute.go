@@ -41,6 +41,9 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := fits(c, data); err != nil {
+		return err
+	}
 	dir, err := CreateRunDir(o.Dir)
 	if err != nil {
 		return err
@@ -51,6 +54,19 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 		err = execute[float64](ctx, c, o, data, dir)
 	}
 	return finish(dir, err)
+}
+
+// fits refuses a run that needs more memory than there is, before anything starts.
+func fits(c *Config, data *Dataset) error {
+	classes := len(c.Data.Classes)
+	if classes == 0 {
+		classes = data.Classes
+	}
+	network, err := c.Network.Build(data, classes)
+	if err != nil {
+		return err
+	}
+	return c.checkMemory(network, c.Data.Train, c.Data.Query, availableMemory())
 }
 
 // finish records the outcome that err stands for.
@@ -117,7 +133,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	if e.targets, err = training.OneHot[T](e.train.Labels, e.classes); err != nil {
 		return err
 	}
-	if e.network, err = c.Network.Build(data.Shape, e.classes); err != nil {
+	if e.network, err = c.Network.Build(data, e.classes); err != nil {
 		return err
 	}
 	if e.initial, err = graphs.Initialise[T](e.network, graphs.Scheme(c.Network.Init.Scheme), c.Network.Init.Gain, uint64(c.Seed)); err != nil {

@@ -327,6 +327,25 @@ func TestSquaredErrorOfTwoClasses(t *testing.T) {
 	}
 }
 
+// A small convolutional network, whose machine must be as exact as an mlp's.
+func TestConvolutionalNetwork(t *testing.T) {
+	for _, pool := range []string{"max", "average", "none"} {
+		r := mustExecute(t, small, "network.kind=cnn", "network.hidden=[9]", "training.optimizer.learning_rate=0.05", "path_kernel=full",
+			fmt.Sprintf("network.convs=[{filters: 3, kernel: 3, padding: 1, pool: %s}, {filters: 4, kernel: 2, stride: 2}]", pool))
+		f, _ := r.Summary.Machines.Get("exact")
+		// Max pooling has kinks: a rule of order 6 is then of order 1.
+		if limit := map[string]float64{"max": 1e-2, "average": 1e-9, "none": 1e-9}[pool]; float64(f.RelativeError) > limit {
+			t.Errorf("%s: relative error %g, want at most %g", pool, f.RelativeError, limit)
+		}
+		if inputs := readArray[float64](t, r.Path, "train_inputs"); len(inputs) != 40*64 {
+			t.Errorf("%s: %d inputs", pool, len(inputs))
+		}
+		if report, err := Verify(r.Path); err != nil || !report.OK() {
+			t.Errorf("%s: verify: %v, %+v", pool, err, report)
+		}
+	}
+}
+
 func TestDivergingRunKeepsWhatItHad(t *testing.T) {
 	for _, test := range []struct {
 		name      string

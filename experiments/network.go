@@ -6,15 +6,31 @@ import (
 	"pkm/graphs"
 )
 
-// Build returns the network of the configuration for samples of a shape and a
-// number of outputs.
-func (c Network) Build(sample []int, outputs int) (*graphs.Network, error) {
+// Build returns the network of the configuration for a dataset and a number of
+// outputs. A cnn sees images: for each of its blocks a convolution, an activation
+// and, if it has one, a pooling; then a flattening and the dense layers of an mlp.
+func (c Network) Build(data *Dataset, outputs int) (*graphs.Network, error) {
+	activation := graphs.Activation{Kind: graphs.ActivationKind(c.Activation)}
 	var layers []graphs.Layer
+	for _, b := range c.Convs {
+		layers = append(layers, graphs.Conv2D{Filters: b.Filters, Kernel: b.Kernel, Stride: b.Stride, Padding: b.Padding, Bias: c.Bias}, activation)
+		switch b.Pool {
+		case "max":
+			layers = append(layers, graphs.MaxPool2D{Size: b.PoolSize})
+		case "average":
+			layers = append(layers, graphs.AvgPool2D{Size: b.PoolSize})
+		}
+	}
+	sample := graphs.Shape{graphs.Shape(data.Shape).Size()}
+	if c.Kind == "cnn" {
+		sample = data.Shape
+		layers = append(layers, graphs.Flatten{})
+	}
 	for _, width := range c.Hidden {
-		layers = append(layers, graphs.Dense{Out: width, Bias: c.Bias}, graphs.Activation{Kind: graphs.ActivationKind(c.Activation)})
+		layers = append(layers, graphs.Dense{Out: width, Bias: c.Bias}, activation)
 	}
 	layers = append(layers, graphs.Dense{Out: outputs, Bias: c.Bias})
-	n, err := graphs.New(graphs.Shape(sample), layers...)
+	n, err := graphs.New(sample, layers...)
 	if err != nil {
 		return nil, fmt.Errorf("build the network of the configuration: %w", err)
 	}

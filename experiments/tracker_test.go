@@ -91,7 +91,7 @@ func TestTrackerEqualsPlainTwin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := c.Network.Build(data.Shape, classes)
+	network, err := c.Network.Build(data, classes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestTrackerBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, err := c.Network.Build(data.Shape, classes)
+	network, err := c.Network.Build(data, classes)
 	if err != nil {
 		t.Fatal(err)
 	}

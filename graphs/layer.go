@@ -92,3 +92,13 @@ func (n *Network) Layout() Layout { return slices.Clone(n.layout) }
 
 // Parameters returns P, the number of weights.
 func (n *Network) Parameters() int { return n.layout.Size() }
+
+// Widths returns the number of values that one sample has in the network, the sum
+// over the outputs of all layers.
+func (n *Network) Widths() int {
+	sum := 0
+	for _, l := range n.layers {
+		sum += l.out.Size()
+	}
+	return sum
+}

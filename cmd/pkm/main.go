@@ -112,6 +112,7 @@ func exitCode(err error) int {
 	var config *experiments.ConfigError
 	var choice *blas.ChoiceError
 	var occupied *experiments.OccupiedError
+	var memory *experiments.MemoryError
 	var diverged *training.Diverged
 	var signal interrupted
 	switch {
@@ -121,7 +122,7 @@ func exitCode(err error) int {
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):
 		return exitDiverged
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory):
 		return exitUsage
 	}
 	return exitFailed

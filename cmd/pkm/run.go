@@ -39,8 +39,7 @@ func (c *command) runCommand() *cobra.Command {
 			err = experiments.Execute(cmd.Context(), config, experiments.Options{Dir: dir, Engine: engine, Progress: bar.update})
 			bar.finish(err == nil)
 			if err != nil {
-				var occupied *experiments.OccupiedError
-				if !errors.As(err, &occupied) {
+				if _, missing := os.Stat(dir); missing == nil && exitCode(err) != exitUsage {
 					fmt.Fprintf(c.errout, "what there is of the run is in %s\n", dir)
 				}
 				return err

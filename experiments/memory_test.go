@@ -1,0 +1,61 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRunsThatDoNotFitAreRefused(t *testing.T) {
+	const gib = 1 << 30
+	for _, test := range []struct {
+		name      string
+		overrides []string
+		available float64
+		largest   string // "": it fits
+	}{
+		{"the shipped sizes", []string{"data.train=1000", "data.query=50"}, gib, ""},
+		{"wide layers", []string{"network.hidden=[1000000,1000000]"}, 64 * gib, "weights"},
+		{"full kernel", []string{"path_kernel=full", "data.train=1000", "data.query=700"}, 4 * gib, "all pairs of outputs"},
+		{"many queries", []string{"data.train=1000", "data.query=700"}, gib / 16, "contributions"},
+		{"many nodes", []string{"machines=[{name: a, family: exact, rule: gauss-64}]", "network.hidden=[2000]", "data.query=700", "path_kernel=none"}, gib, "Jacobians of the query"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := Parse("t", []byte(small), "yaml", test.overrides, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := c.Data.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := c.Network.Build(data, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.checkMemory(n, c.Data.Train, c.Data.Query, test.available)
+			var memory *MemoryError
+			switch {
+			case test.largest == "" && err != nil:
+				t.Error(err)
+			case test.largest != "" && (!errors.As(err, &memory) || !strings.Contains(memory.Largest, test.largest)):
+				t.Errorf("error %v, want one about %s", err, test.largest)
+			}
+		})
+	}
+	c, err := Parse("t", []byte(small), "yaml", []string{"network.hidden=[1000000,1000000]"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	var memory *MemoryError
+	if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)}); !errors.As(err, &memory) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a run directory was made for a run that cannot begin: %v", err)
+	}
+}
