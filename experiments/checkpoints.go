@@ -35,8 +35,12 @@ func (c *checkpoints[T]) Step(_ context.Context, s *training.Step[T]) error {
 func (c *checkpoints[T]) Finish(_ context.Context, s *training.Step[T]) error { return c.checkpoint(s) }
 
 func (c *checkpoints[T]) checkpoint(s *training.Step[T]) error {
-	return c.dir.WriteWeights(fmt.Sprintf("trajectory/step-%08d", s.Index), tensors(c.network.Layout(), s.Weights),
-		map[string]string{"step": strconv.Itoa(s.Index)})
+	if err := c.dir.WriteWeights(fmt.Sprintf("trajectory/step-%08d", s.Index), tensors(c.network.Layout(), s.Weights),
+		map[string]string{"step": strconv.Itoa(s.Index)}); err != nil {
+		return err
+	}
+	// So that the manifest of a run that is killed lists what there is.
+	return c.dir.Update(func(*Manifest) {})
 }
 
 // tensors names the parts of a flat weight vector.

@@ -101,7 +101,8 @@ type experiment[T graphs.Float] struct {
 	tracker        *tracker[T]
 	initial, final []T // weights (P)
 	result         *training.Step[T]
-	steps          []StepMetrics // the lines of metrics.jsonl
+	steps          []StepMetrics // lines of metrics.jsonl
+	completed      int           // steps
 }
 
 func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Dataset, dir *RunDir) error {
@@ -159,7 +160,10 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	}); err != nil {
 		return err
 	}
-	return e.writeBeginning()
+	if err := e.writeBeginning(); err != nil {
+		return err
+	}
+	return e.dir.Update(func(*Manifest) {})
 }
 
 // build returns the empty machine of a configuration.
@@ -191,7 +195,7 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		LearningRate: c.Training.Optimizer.LearningRate, Steps: c.Training.Steps, LossLimit: c.Training.LossLimit,
 		Hooks: []training.Hook[T]{e.tracker, newCheckpoints(e), log},
 	}
-	e.final, _, err = loop.Run(ctx)
+	e.final, e.completed, err = loop.Run(ctx)
 	return err
 }
 
@@ -225,6 +229,9 @@ func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
 	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(training.Accuracy(s.Outputs, l.train.Labels)),
 		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
-	l.steps = append(l.steps, line)
+	// For the report; a picture has no use for more points.
+	if every := 1 + l.config.Training.Steps/2000; s.Index%every == 0 || s.Delta == nil {
+		l.steps = append(l.steps, line)
+	}
 	return l.metrics.Write(line)
 }

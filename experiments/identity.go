@@ -40,6 +40,9 @@ func (v *verifier) verifyNumbers() {
 		v.absent("arrays", err)
 	}
 	if len(names) == 0 {
+		if v.summary != nil {
+			v.Identity = IdentityNone
+		}
 		return
 	}
 	if !v.readOutputs() {

@@ -47,7 +47,7 @@ type MachineFigures struct {
 type Conditioning struct {
 	Threshold         Figure `json:"threshold"`          // of |∫K dτ|
 	SmallKernels      int    `json:"small_kernels"`      // path kernels below the threshold
-	LargeCoefficients int    `json:"large_coefficients"` // coefficients beyond any loss derivative on the path
+	LargeCoefficients *int   `json:"large_coefficients"` // coefficients beyond any loss derivative on the path; null without coefficients
 	MaxAbsCoefficient Figure `json:"max_abs_coefficient"`
 }
 

@@ -9,14 +9,14 @@ import (
 )
 
 func TestSummaryJSON(t *testing.T) {
-	nan := Figure(math.NaN())
+	nan, one := Figure(math.NaN()), 1
 	s := Summary{
 		Samples: SampleCounts{Train: 1000, Query: 50}, Outputs: 10, Parameters: 9000, Steps: 300,
 		Network: NetworkFigures{TrainLoss: 0.1, QueryLoss: 1. / 3, QueryAccuracy: nan},
 		// Not in the order of the alphabet.
 		Machines: MachineSummaries{
 			{"zeta", MachineFigures{MaxAbsError: 5e-324, RMSE: 1e21, RelativeError: Figure(math.Inf(1)), ArgmaxAgreement: 1, QueryAccuracy: nan}},
-			{"alpha", MachineFigures{Conditioning: &Conditioning{Threshold: 1e-9, SmallKernels: 2, LargeCoefficients: 1, MaxAbsCoefficient: 40}}},
+			{"alpha", MachineFigures{Conditioning: &Conditioning{Threshold: 1e-9, SmallKernels: 2, LargeCoefficients: &one, MaxAbsCoefficient: 40}}},
 		},
 	}
 	const want = `{"samples":{"train":1000,"query":50},"outputs":10,"parameters":9000,"steps":300,` +

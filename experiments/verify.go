@@ -38,20 +38,35 @@ type Identity string
 const (
 	IdentityHolds      Identity = "holds"
 	IdentityBroken     Identity = "does not hold"
-	IdentityNotChecked Identity = "could not be checked" // for some machine, or there is none
+	IdentityNotChecked Identity = "could not be checked" // for some machine
+	IdentityNone       Identity = "not claimed"          // the run has no machine
 )
 
 // VerifyReport is what Verify found.
 type VerifyReport struct {
 	Path      string
+	Outcome   Outcome // of the run, by its manifest; empty if that cannot be read
 	Checks    []Check
 	Identity  Identity
 	Machines  int     // machines for which the identity was computed
 	Deviation float64 // largest deviation from the identity, over all of them
 }
 
-// OK reports whether no check failed and the identity holds for every machine.
-func (r *VerifyReport) OK() bool { return len(r.failed()) == 0 && r.Identity == IdentityHolds }
+// OK reports whether no check failed and the identity holds for every machine
+// there is. A run that diverged or was interrupted is OK when its files are: it has
+// no identity to check. One that is still running, was killed or failed is not.
+func (r *VerifyReport) OK() bool {
+	if len(r.failed()) > 0 {
+		return false
+	}
+	switch r.Outcome {
+	case Completed:
+		return r.Identity == IdentityHolds || r.Machines == 0 && r.Identity == IdentityNone
+	case Diverged, Interrupted:
+		return true
+	}
+	return false
+}
 
 func (r *VerifyReport) failed() []Check {
 	var failed []Check
@@ -88,6 +103,14 @@ func (r *VerifyReport) Print(w io.Writer) error {
 	}
 	const formula = "final = initial + sum of contributions + regularization + residual"
 	switch {
+	case len(failed) == 0 && r.Outcome != Completed:
+		verdict := "there is no identity to check"
+		if r.Outcome != Diverged && r.Outcome != Interrupted {
+			verdict = "it was not finished, so nothing is known of files that the manifest does not list"
+		}
+		fmt.Fprintf(&b, "files that the manifest lists are as they were written; the run is %s: %s\n", r.Outcome, verdict)
+	case r.OK() && r.Identity == IdentityNone:
+		fmt.Fprintf(&b, "every file is as it was written; the run has no machine, so there is no identity to check\n")
 	case r.OK():
 		fmt.Fprintf(&b, "identity holds: %s for %d machine(s), to %.2g; every file is as it was written\n", formula, r.Machines, r.Deviation)
 	case len(failed) == 0:
@@ -104,11 +127,14 @@ func (r *VerifyReport) Print(w io.Writer) error {
 // Every file that the manifest lists must be there with the size and SHA-256
 // that it had when it was written, and so must the manifest. Then, for each
 // machine, the residual and the figures of summary.json are computed again from
-// the arrays. What is wrong is in the report; the error is only for a dir that
+// the arrays, and the network's outputs and losses from the weights and inputs. What is wrong is in the report; the error is only for a dir that
 // cannot be looked at. Files outside dir are never read, wherever a manifest or
 // a link may point. Cost: reading everything once; the memory of the largest
 // machine's contributions.
-func Verify(dir string) (*VerifyReport, error) {
+func Verify(dir string) (*VerifyReport, error) { return verifyRun(dir, true) }
+
+// verifyRun is Verify, with or without the network.
+func verifyRun(dir string, network bool) (*VerifyReport, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", dir, err)
@@ -121,6 +147,9 @@ func Verify(dir string) (*VerifyReport, error) {
 	}
 	v := verifier{VerifyReport: r, root: root, completed: manifest == nil || manifest.Outcome == Completed}
 	v.verifyNumbers()
+	if network && r.Outcome == Completed && len(r.failed()) == 0 {
+		v.verifyNetwork()
+	}
 	return r, nil
 }
 
@@ -137,6 +166,7 @@ func (r *VerifyReport) verifyManifest(dir string) *Manifest {
 		r.add(StatusFailed, manifestName, "%v", err)
 		return nil
 	}
+	r.Outcome = m.Outcome
 	r.add(StatusOK, manifestName, "SHA-256 agrees; pkm %s, %s %s/%s, seed %d", m.PkmVersion, m.GoVersion, m.OS, m.Arch, m.Seed)
 	if m.Outcome != Completed {
 		reason := ""
@@ -168,7 +198,11 @@ func (r *VerifyReport) verifyFiles(root *os.Root, m *Manifest) {
 			return err
 		}
 		if !e.IsDir() && !listed[name] {
-			r.add(StatusNote, name, "unlisted: it is not of this run, or was added later")
+			detail := "unlisted: it is not of this run, or was added later"
+			if m.Outcome == Running || m.Outcome == Failed {
+				detail = "unlisted: it was written after the manifest, or added later"
+			}
+			r.add(StatusNote, name, "%s", detail)
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 
 	"pkm/pathkernel"
 	"pkm/training"
@@ -48,41 +49,46 @@ func (e *experiment[T]) writeBeginning() error {
 			return err
 		}
 	}
+	if err := WriteArray(e.dir, "outputs_initial", []int{len(e.query.Labels), e.classes}, e.tracker.initial); err != nil {
+		return err
+	}
 	return e.dir.WriteWeights("weights_initial", tensors(e.network.Layout(), e.initial), nil)
 }
 
-// write writes what training gave: the last good weights in any case, machines and
-// figures when it was completed.
+// write writes what training gave: the last good weights and what the machines
+// hold of the completed steps in any case, figures when training was completed.
 func (e *experiment[T]) write(completed bool) error {
 	if e.final != nil {
 		if err := e.dir.WriteWeights("weights_final", tensors(e.network.Layout(), e.final), nil); err != nil {
 			return err
 		}
 	}
-	if !completed {
-		return nil
-	}
 	m, c, n := len(e.query.Labels), e.classes, len(e.train.Labels)
-	steps := make([]float64, e.config.Training.Steps)
+	steps := make([]float64, e.completed)
 	for s := range steps {
 		steps[s] = e.config.Training.Optimizer.LearningRate
 	}
-	for _, a := range []array{
-		{"step_sizes", []int{len(steps)}, steps},
-		{"outputs_initial", []int{m, c}, e.tracker.initial},
-		{"outputs_final", []int{m, c}, e.tracker.final},
-	} {
-		if err := WriteArray(e.dir, a.name, a.shape, a.data); err != nil {
-			return err
+	if err := WriteArray(e.dir, "step_sizes", []int{len(steps)}, steps); err != nil {
+		return err
+	}
+	for _, machine := range e.machines {
+		if err := e.writeMachine(machine, m, c, n); err != nil {
+			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
 	}
-	summary := Summary{Samples: SampleCounts{Train: n, Query: m}, Outputs: c, Parameters: e.network.Parameters(), Steps: len(steps)}
+	if !completed {
+		return nil
+	}
+	if err := WriteArray(e.dir, "outputs_final", []int{m, c}, e.tracker.final); err != nil {
+		return err
+	}
+	summary := Summary{Samples: SampleCounts{Train: n, Query: m}, Outputs: c, Parameters: e.network.Parameters(), Steps: e.completed}
 	var err error
 	if summary.Network, err = e.networkFigures(); err != nil {
 		return err
 	}
 	for _, machine := range e.machines {
-		figures, err := e.writeMachine(machine, m, c, n)
+		figures, err := e.writeFigures(machine, m, c, n)
 		if err != nil {
 			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
@@ -116,35 +122,44 @@ func (e *experiment[T]) networkFigures() (NetworkFigures, error) {
 		QueryAccuracy: Figure(training.Accuracy(e.tracker.final, e.query.Labels))}, nil
 }
 
-// writeMachine writes the arrays of a machine and returns its figures.
-func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) (MachineFigures, error) {
+// writeMachine writes what a machine holds.
+func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) error {
+	arrays := []array{
+		{"contributions", []int{m, c, n}, machine.Contributions()},
+		{"regularization", []int{m, c}, machine.Regularization()},
+	}
+	switch machine.Kernel() {
+	case pathkernel.TraceKernel:
+		arrays = append(arrays, array{"path_kernel", []int{m, n}, machine.PathKernel()})
+	case pathkernel.FullKernel:
+		arrays = append(arrays, array{"path_kernel", []int{m, c, n, c}, machine.PathKernel()},
+			array{"coefficients", []int{m, c, n, c}, machine.Coefficients()})
+	}
+	for _, a := range arrays {
+		if err := WriteArray(e.dir, machine.Name+"/"+a.name, a.shape, a.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFigures writes the residual of a machine and returns its figures.
+func (e *experiment[T]) writeFigures(machine *pathkernel.Machine, m, c, n int) (MachineFigures, error) {
 	d := Decomposition{M: m, C: c, N: n, Initial: e.tracker.initial, Final: e.tracker.final,
 		Contributions: machine.Contributions(), Regularization: machine.Regularization()}
 	figures, err := Figures(d, e.query.Labels)
 	if err != nil {
 		return figures, err
 	}
-	arrays := []array{
-		{"contributions", []int{m, c, n}, d.Contributions},
-		{"regularization", []int{m, c}, d.Regularization},
-		{"residual", []int{m, c}, d.Residual()},
-	}
-	if machine.Kernel() == pathkernel.TraceKernel {
-		arrays = append(arrays, array{"path_kernel", []int{m, n}, machine.PathKernel()})
-	}
-	if machine.Kernel() == pathkernel.FullKernel {
-		arrays = append(arrays, array{"path_kernel", []int{m, c, n, c}, machine.PathKernel()},
-			array{"coefficients", []int{m, c, n, c}, machine.Coefficients()})
-	}
-	for _, a := range arrays {
-		if err := WriteArray(e.dir, machine.Name+"/"+a.name, a.shape, a.data); err != nil {
-			return figures, err
-		}
-	}
 	if machine.Kernel() != pathkernel.NoKernel {
 		k := machine.Conditioning()
-		figures.Conditioning = &Conditioning{Threshold: Figure(k.Threshold), SmallKernels: k.SmallKernel,
-			LargeCoefficients: k.LargeCoefficients, MaxAbsCoefficient: Figure(k.MaxCoefficient)}
+		figures.Conditioning = &Conditioning{Threshold: Figure(k.Threshold), SmallKernels: k.SmallKernel}
+		if machine.Coefficients() != nil {
+			figures.Conditioning.LargeCoefficients = &k.LargeCoefficients
+			figures.Conditioning.MaxAbsCoefficient = Figure(k.MaxCoefficient)
+		} else {
+			figures.Conditioning.MaxAbsCoefficient = Figure(math.NaN())
+		}
 	}
-	return figures, nil
+	return figures, WriteArray(e.dir, machine.Name+"/residual", []int{m, c}, d.Residual())
 }

@@ -4,8 +4,10 @@ import "math"
 
 // Conditioning tells how far the coefficients a = Q/K^p can be trusted.
 type Conditioning struct {
-	Threshold   float64 // below which |K^p| counts as 0: 1e-8 of the largest |K^p|
-	SmallKernel int     // number of |K^p| below the threshold
+	// Threshold is what |K^p| counts as 0 below: 1e-8 of the largest |K^p|, or 1e-5
+	// from float32 factors, whose rounding is some 1e-7 of it.
+	Threshold   float64
+	SmallKernel int // number of |K^p| below the threshold
 	// Bound is max|ℓ′|/B over the path. An average with weights of one sign stays
 	// within it; LargeCoefficients counts the |a| beyond, where K changed its sign
 	// along the path.
@@ -17,7 +19,10 @@ type Conditioning struct {
 // Conditioning returns the conditioning of the machine's coefficients, with the
 // counts of coefficients 0 where it has none.
 func (m *Machine) Conditioning() Conditioning {
-	const relative = 1e-8 // rounding of K^p is some 1e-15 of its terms; this leaves a wide margin
+	relative := 1e-8
+	if m.single {
+		relative = 1e-5
+	}
 	c := Conditioning{Bound: m.bound}
 	kernel := m.PathKernel()
 	var largest float64

@@ -101,6 +101,12 @@ func (c *Contraction[T]) averaged(layer int, nodes [][]Factor[T], weights []floa
 	if len(used) == 1 {
 		return t, weights[used[0]], true
 	}
+	if f.FixedInput && f.Unit { // nothing depends on the node
+		for _, j := range used {
+			weight += weights[j]
+		}
+		return t, weight, true
+	}
 	t.shared, t.scale = nil, nil // of one node, not of their mean
 	half := func(f *Factor[T]) []T { return f.Cotangent }
 	if !f.FixedInput {

@@ -33,6 +33,7 @@ type Machine struct {
 	pathKernel    []float64 // trace: (M, N); full: (M, C, C′, N)
 	numerators    []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, C′, N)
 	bound         float64   // the largest |ℓ′|/B met
+	single        bool      // fed with float32 factors
 }
 
 // NewMachine returns an empty account of M = queries samples and N = samples

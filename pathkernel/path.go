@@ -30,7 +30,10 @@ func NewPath[T Float](engine compute.Engine, machines ...*Machine) (*Path[T], er
 	}
 	slices.Sort(p.nodes)
 	p.nodes = slices.Compact(p.nodes)
-	for range machines {
+	var zero T
+	_, single := any(zero).(float32)
+	for _, m := range machines {
+		m.single = single
 		p.weights = append(p.weights, make([]float64, len(p.nodes)))
 	}
 	return p, nil
@@ -102,6 +105,9 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		sums[i] = []Sum{{Values: m.contributions, Width: m.samples, Offset: b.First, Scale: rate}}
+		if !slices.ContainsFunc(p.weights[i], func(w float64) bool { return w != 0 }) {
+			continue // what is evaluated here is none of this machine's
+		}
 		for _, d := range b.Derivatives {
 			m.bound = max(m.bound, float64(max(d, -d))/float64(batch))
 		}

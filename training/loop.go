@@ -68,7 +68,7 @@ func (l *Loop[T]) Run(ctx context.Context) (w []T, steps int, err error) {
 	var limit float64
 	for s := 0; ; s++ {
 		if err := ctx.Err(); err != nil {
-			return good, s, fmt.Errorf("training: stopped before step %d: %w", s, context.Cause(ctx))
+			return w, s, fmt.Errorf("training: stopped before step %d: %w", s, context.Cause(ctx))
 		}
 		if err := g.Run(w); err != nil {
 			return good, s, fmt.Errorf("training: step %d: %w", s, err)
