@@ -23,6 +23,8 @@ type Progress struct {
 type Options struct {
 	Dir    string // of the run, created; see CreateRunDir
 	Engine compute.Engine
+	// Begun, if not nil, is called with Dir once it is created.
+	Begun func(dir string)
 	// Progress, if not nil, is called after every step.
 	Progress func(Progress)
 }
@@ -47,6 +49,9 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 	dir, err := CreateRunDir(o.Dir)
 	if err != nil {
 		return err
+	}
+	if o.Begun != nil {
+		o.Begun(o.Dir)
 	}
 	if c.Precision == "float32" {
 		err = execute[float32](ctx, c, o, data, dir)

@@ -35,7 +35,7 @@ func (r *Run) Figure(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("draw run %s: %w", r.Path, err)
 	}
-	return drawFigure(w, r.Manifest.Name, final, predictions)
+	return drawSafely(w, func(w io.Writer) error { return drawFigure(w, r.Manifest.Name, final, predictions) })
 }
 
 // predictions reads what the figure shows.
@@ -100,12 +100,18 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 			// Below the spacing of floating-point numbers there is nothing to see.
 			e := max(math.Abs(m.values[k]-f), 1e-17)
 			misses = append(misses, plotter.XY{X: f, Y: e})
-			lowest, highest = min(lowest, e), max(highest, e)
+			if !math.IsNaN(e) && !math.IsInf(e, 0) {
+				lowest, highest = min(lowest, e), max(highest, e)
+			}
 		}
 		for _, panel := range []struct {
 			plot   *plot.Plot
 			points plotter.XYs
 		}{{agreement, points}, {errors, misses}} {
+			panel.points = finite(panel.points)
+			if len(panel.points) == 0 {
+				continue
+			}
 			scatter, err := plotter.NewScatter(panel.points)
 			if err != nil {
 				return err

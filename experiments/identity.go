@@ -17,6 +17,7 @@ type verifier struct {
 	*VerifyReport
 	root      *os.Root
 	completed bool // then every file must be there
+	single    bool // the inputs are float32
 
 	summary        *Summary // nil if it cannot be read
 	M, C, N        int      // -1: not known
@@ -47,6 +48,11 @@ func (v *verifier) verifyNumbers() {
 	}
 	if !v.readOutputs() {
 		return
+	}
+	if f, err := openFile(v.root, "arrays/query_inputs.npy"); err == nil {
+		header, err := npy.ReadHeader(f)
+		v.single = err == nil && header.DType == "<f4"
+		f.Close()
 	}
 	checked, holds := 0, true
 	for _, name := range names {
@@ -233,6 +239,7 @@ func (v *verifier) verifyMachine(name string) (checked, holds bool) {
 	if holds {
 		v.add(StatusOK, subject, "identity holds to %.2g, rounding explains up to %.2g; largest residual %.3g", deviation, tolerance, maxAbs(residual))
 	}
+	v.verifyCoefficients(name, d)
 	v.verifyFigures(name, d, tolerance)
 	return true, holds
 }

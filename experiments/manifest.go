@@ -38,6 +38,7 @@ type Manifest struct {
 	Started     time.Time         `json:"started"`
 	Finished    *time.Time        `json:"finished"` // nil while running; both times are UTC, to the second
 	GoVersion   string            `json:"go_version"`
+	Libraries   map[string]string `json:"libraries"` // versions of modules that the numbers pass through
 	OS          string            `json:"os"`
 	Arch        string            `json:"arch"`
 	CPUs        int               `json:"cpus"`

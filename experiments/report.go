@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -47,17 +48,37 @@ func writeReport(w io.Writer, c *Config, s Summary, final []float64, predictions
 		r.Machines = append(r.Machines, reportRow{m.Name, c.Machines[i].Family + " / " + c.Machines[i].Rule, number(f.MaxAbsError), number(f.RMSE),
 			number(f.RelativeError), number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
 	}
-	var svg strings.Builder
-	if err := drawFigure(&svg, c.Name, final, predictions); err != nil {
-		return err
-	}
-	r.Agreement = inline(svg.String())
-	svg.Reset()
-	if err := drawTraining(&svg, steps); err != nil {
-		return err
-	}
-	r.Training = inline(svg.String())
+	r.Agreement = picture(func(w io.Writer) error { return drawFigure(w, c.Name, final, predictions) })
+	r.Training = picture(func(w io.Writer) error { return drawTraining(w, steps) })
 	return page.Execute(w, r)
+}
+
+// picture returns what draw draws for a page, or why it cannot be drawn: figures
+// of a run may be too extreme for an axis, and that must not cost the run.
+func picture(draw func(io.Writer) error) template.HTML {
+	var svg strings.Builder
+	if err := drawSafely(&svg, draw); err != nil {
+		return template.HTML("<p>" + template.HTMLEscapeString(err.Error()) + "</p>")
+	}
+	return inline(svg.String())
+}
+
+// drawSafely makes an error of a panic in gonum/plot, which has some for ranges
+// of numbers it cannot mark.
+func drawSafely(w io.Writer, draw func(io.Writer) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the numbers are too extreme to draw: %v", r)
+		}
+	}()
+	return draw(w)
+}
+
+// finite drops points that have no place in a picture.
+func finite(points plotter.XYs) plotter.XYs {
+	return slices.DeleteFunc(points, func(p plotter.XY) bool {
+		return math.IsNaN(p.Y-p.Y) || math.IsNaN(p.X-p.X)
+	})
 }
 
 // inline returns an SVG document as an element of a page. gonum/plot escapes the
@@ -88,7 +109,7 @@ func drawTraining(w io.Writer, steps []StepMetrics) error {
 		plot   *plot.Plot
 		points plotter.XYs
 	}{{left, loss}, {right, residual}} {
-		if len(side.points) == 0 {
+		if side.points = finite(side.points); len(side.points) == 0 {
 			continue
 		}
 		line, err := plotter.NewLine(side.points)

@@ -79,7 +79,8 @@ func CreateRunDir(dir string) (*RunDir, error) {
 	}
 
 	d := &RunDir{path: dir, files: map[string]FileRecord{}, manifest: Manifest{
-		PkmVersion: pkmVersion(),
+		PkmVersion: Version(),
+		Libraries:  libraries(),
 		Outcome:    Running,
 		Started:    now(),
 		GoVersion:  runtime.Version(),
@@ -262,12 +263,36 @@ func (d *RunDir) writeManifest() error {
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-// pkmVersion returns the version that the Go tool wrote into the program.
-func pkmVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+// Version returns the version that the Go tool wrote into the program, with the
+// commit where it knows it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
 	}
-	return "(devel)"
+	version := info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && !strings.Contains(version, setting.Value[:min(12, len(setting.Value))]) {
+			version += " " + setting.Value
+		}
+	}
+	return version
+}
+
+// libraries returns the versions of the modules that a run's numbers pass through.
+func libraries() map[string]string {
+	versions := map[string]string{}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return versions
+	}
+	for _, m := range info.Deps {
+		switch m.Path {
+		case "gorgonia.org/gorgonia", "gorgonia.org/tensor", "gonum.org/v1/gonum":
+			versions[m.Path] = m.Version
+		}
+	}
+	return versions
 }
 
 // peakMemory returns the largest resident size of the process so far in bytes,

@@ -66,10 +66,24 @@ func TestVerifyComputesTheNetworkAgain(t *testing.T) {
 		}, "off outputs_initial"},
 		"another loss":       {editSummary(func(s *Summary) { s.Network.QueryLoss++ }), "query loss"},
 		"another train loss": {editSummary(func(s *Summary) { s.Network.TrainLoss++ }), "train loss"},
-		"more weights":       {editSummary(func(s *Summary) { s.Parameters++ }), "weights"},
+		"coefficients halved": {func(t *testing.T, dir string) {
+			a := readArray[float64](t, dir, "exact/coefficients")
+			for i := range a {
+				a[i] /= 2
+			}
+			f, err := os.Create(filepath.Join(dir, "arrays/exact/coefficients.npy"))
+			if err == nil {
+				err = npy.Write(f, []int{7, 10, 40, 10}, a)
+				f.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, "off the contributions"},
+		"more weights": {editSummary(func(s *Summary) { s.Parameters++ }), "weights"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := mustExecute(t, small)
+			r := mustExecute(t, small, "path_kernel=full")
 			test.alter(t, r.Path)
 			resign(t, r.Path)
 			report, err := Verify(r.Path)

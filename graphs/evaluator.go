@@ -238,6 +238,19 @@ func (e *Evaluator[T]) NonFinite() (tensor string, found bool) {
 	return "", false
 }
 
+// Largest returns the name of the tensor of the last run that holds the value of
+// largest magnitude, and that magnitude.
+func (e *Evaluator[T]) Largest() (tensor string, magnitude float64) {
+	for _, w := range e.watched {
+		for _, v := range w.values {
+			if a := math.Abs(float64(v)); a > magnitude {
+				tensor, magnitude = w.name, a
+			}
+		}
+	}
+	return tensor, magnitude
+}
+
 // Finite reports whether all values are finite.
 func Finite[T Float](values []T) bool {
 	// x−x is 0 for finite x and NaN otherwise; four sums keep the adders busy.

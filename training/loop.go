@@ -34,6 +34,9 @@ type Diverged struct {
 	Tensor string  // the first tensor that is not finite; empty when only the loss ran away
 	Loss   float64 // the loss at that step
 	Limit  float64 // the limit it exceeded, when Tensor is empty
+	// Largest is the tensor with the value of largest magnitude, when Tensor is empty.
+	Largest   string
+	Magnitude float64
 }
 
 // Error implements error.
@@ -41,7 +44,7 @@ func (d *Diverged) Error() string {
 	if d.Tensor != "" {
 		return fmt.Sprintf("training diverged at step %d: tensor %q is not finite; lower training.optimizer.learning_rate", d.Step, d.Tensor)
 	}
-	return fmt.Sprintf("training diverged at step %d: the loss is %.4g, beyond the limit of %.4g (every tensor is still finite); lower training.optimizer.learning_rate, or raise training.loss_limit", d.Step, d.Loss, d.Limit)
+	return fmt.Sprintf("training diverged at step %d: the loss is %.4g, beyond the limit of %.4g; no tensor is non-finite yet, the largest value, %.3g, is in tensor %q; lower training.optimizer.learning_rate, or raise training.loss_limit", d.Step, d.Loss, d.Limit, d.Magnitude, d.Largest)
 }
 
 // Run trains and returns w_S (P). On an error it returns the last weights that
@@ -148,7 +151,8 @@ func diverged[T graphs.Float](g *graphs.Gradient[T], s *Step[T], limit float64) 
 		return &Diverged{Step: s.Index, Tensor: "loss", Loss: s.Loss}
 	}
 	if limit > 0 && s.Loss > limit {
-		return &Diverged{Step: s.Index, Loss: s.Loss, Limit: limit}
+		largest, magnitude := g.Largest()
+		return &Diverged{Step: s.Index, Loss: s.Loss, Limit: limit, Largest: largest, Magnitude: magnitude}
 	}
 	return nil
 }

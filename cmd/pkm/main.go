@@ -29,10 +29,7 @@ const (
 )
 
 func main() {
-	ctx, stop := interruptible(context.Background())
-	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // interrupted is the cause of a context that a signal ended.
@@ -66,18 +63,20 @@ func interruptible(parent context.Context) (context.Context, func()) {
 // command holds what the subcommands share.
 type command struct {
 	environ     []string
+	in          io.Reader
 	out, errout io.Writer
 }
 
 // run executes a command line and returns the exit code.
-func run(ctx context.Context, args, environ []string, out, errout io.Writer) int {
-	c := &command{environ: environ, out: out, errout: errout}
+func run(ctx context.Context, args, environ []string, in io.Reader, out, errout io.Writer) int {
+	c := &command{environ: environ, in: in, out: out, errout: errout}
 	root := &cobra.Command{
 		Use:   "pkm",
 		Short: "Why did this network give this output?",
 		Long: "pkm trains a neural network, follows the path of its weights and builds the kernel machine\n" +
 			"that the network is equivalent to: every output as its initial value plus a signed\n" +
 			"contribution from each training example.",
+		Version:      experiments.Version(),
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -20,7 +20,7 @@ const fast = "name: fast\ndata: {train: 30, query: 5}\nnetwork: {hidden: [6]}\nt
 func pkm(t *testing.T, args ...string) (code int, out, errout string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(context.Background(), args, []string{"PKM_BLAS=gonum"}, &stdout, &stderr)
+	code = run(context.Background(), args, []string{"PKM_BLAS=gonum"}, strings.NewReader(fast), &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -73,6 +73,40 @@ func TestRunCompareVerify(t *testing.T) {
 	code, out, errout = pkm(t, "verify", "runs/fast")
 	if code != exitFailed || !strings.Contains(out, "contributions.npy: cut") || !strings.Contains(errout, "does not hold") {
 		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+}
+
+func TestConfigurationFromStandardInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if code, out, errout := pkm(t, "run", "-", "training.steps=2"); code != 0 || !strings.Contains(out, "runs/fast") || !strings.Contains(errout, "step 2/2") {
+		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	if code, out, _ := pkm(t, "--version"); code != 0 || !strings.Contains(out, "pkm version") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+}
+
+// Without a name given, runs that begin together take different folders.
+func TestRunsBegunTogether(t *testing.T) {
+	t.Chdir(t.TempDir())
+	config := write(t, "fast.yaml", fast)
+	codes := make(chan int)
+	for range 4 {
+		go func() {
+			var out bytes.Buffer
+			codes <- run(context.Background(), []string{"run", config}, []string{"PKM_BLAS=gonum"}, nil, &out, &out)
+		}()
+	}
+	for range 4 {
+		if code := <-codes; code != 0 {
+			t.Errorf("exit %d", code)
+		}
+	}
+	if entries, err := os.ReadDir("runs"); err != nil || len(entries) != 4 {
+		t.Errorf("%v, %v", entries, err)
 	}
 }
 
@@ -132,11 +166,11 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("the folder that is not ours holds %v", entries)
 	}
 	var stderr bytes.Buffer
-	if code := run(context.Background(), []string{"run", config}, []string{"PKM_BLAS=mkl"}, &stderr, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "openblas") {
+	if code := run(context.Background(), []string{"run", config}, []string{"PKM_BLAS=mkl"}, nil, &stderr, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "openblas") {
 		t.Errorf("PKM_BLAS=mkl: exit %d\n%s", code, stderr.String())
 	}
 	stderr.Reset()
-	if code := run(context.Background(), []string{"run", config}, []string{"PKM_TRAINING_STEP=3"}, &stderr, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "PKM_TRAINING_STEPS") {
+	if code := run(context.Background(), []string{"run", config}, []string{"PKM_TRAINING_STEP=3"}, nil, &stderr, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "PKM_TRAINING_STEPS") {
 		t.Errorf("PKM_TRAINING_STEP: exit %d\n%s", code, stderr.String())
 	}
 }

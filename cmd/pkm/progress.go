@@ -29,7 +29,8 @@ type progress struct {
 
 func newProgress(out io.Writer, steps int) *progress {
 	p := &progress{out: out, steps: steps, start: time.Now(), between: 5 * time.Second}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	// A terminal without a size, as scripts make them, shows no bar.
+	if width, height, err := size(out); err == nil && width > 0 && height > 0 {
 		p.pool = mpb.New(mpb.WithOutput(out), mpb.WithWidth(80))
 		p.bar = p.pool.AddBar(int64(steps),
 			mpb.PrependDecorators(decor.CountersNoUnit("step %d/%d ", decor.WCSyncSpace)),
@@ -37,6 +38,15 @@ func newProgress(out io.Writer, steps int) *progress {
 				decor.OnComplete(decor.Any(func(decor.Statistics) string { return " " + p.left() }), "")))
 	}
 	return p
+}
+
+// size returns the size of the terminal that out is, an error when it is none.
+func size(out io.Writer) (width, height int, err error) {
+	f, ok := out.(*os.File)
+	if !ok {
+		return 0, 0, os.ErrInvalid
+	}
+	return term.GetSize(int(f.Fd()))
 }
 
 // update is told of every step.

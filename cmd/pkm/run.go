@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -14,13 +15,13 @@ import (
 func (c *command) runCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
-		Use:   "run CONFIG [key=value …]",
+		Use:   "run CONFIG|- [key=value …]",
 		Short: "Train a network, build its kernel machines and compare them",
 		Example: "  pkm run experiments/configs/digits-mlp.yaml\n" +
 			"  pkm run experiments/configs/digits-mlp.yaml training.steps=100 --out runs/short",
 		Args: atLeast(1, "a configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := experiments.Load(args[0], args[1:], c.environ)
+			config, err := c.load(args[0], args[1:])
 			if err != nil {
 				return err
 			}
@@ -29,17 +30,32 @@ func (c *command) runCommand() *cobra.Command {
 				return err
 			}
 			defer engine.Close()
-			if dir == "" {
+			named := dir != ""
+			if !named {
 				if dir, err = vacant("runs", config.Name); err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(c.out, "%s: %s\nBLAS: %s\nrun directory: %s\n", config.Name, config.Describe(), engine.Name(), dir)
+			fmt.Fprintf(c.out, "%s: %s\nBLAS: %s\n", config.Name, config.Describe(), engine.Name())
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
 			bar := newProgress(c.errout, config.Training.Steps)
-			err = experiments.Execute(cmd.Context(), config, experiments.Options{Dir: dir, Engine: engine, Progress: bar.update})
+			options := experiments.Options{Engine: engine, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
+			for {
+				options.Dir = dir
+				err = experiments.Execute(ctx, config, options)
+				var occupied *experiments.OccupiedError
+				if named || !errors.As(err, &occupied) {
+					break
+				}
+				// Another run took the name meanwhile.
+				if dir, err = vacant("runs", config.Name); err != nil {
+					return err
+				}
+			}
 			bar.finish(err == nil)
 			if err != nil {
-				if _, missing := os.Stat(dir); missing == nil && exitCode(err) != exitUsage {
+				if _, unreadable := experiments.ReadManifest(dir); unreadable == nil && exitCode(err) != exitUsage {
 					fmt.Fprintf(c.errout, "what there is of the run is in %s\n", dir)
 				}
 				return err
@@ -58,6 +74,18 @@ func (c *command) runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
 	return cmd
+}
+
+// load reads a configuration; - is standard input, as YAML.
+func (c *command) load(path string, overrides []string) (*experiments.Config, error) {
+	if path != "-" {
+		return experiments.Load(path, overrides, c.environ)
+	}
+	text, err := io.ReadAll(io.LimitReader(c.in, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration from standard input: %w", err)
+	}
+	return experiments.Parse("standard input", text, "yaml", overrides, c.environ)
 }
 
 // vacant returns the first of parent/name, parent/name-2, … that does not exist.
