@@ -30,6 +30,7 @@ type Contraction[T Float] struct {
 	fixed   map[int][]T // layer: Gram of inputs that are data (M, N)
 	grams   [][]T       // scratch: the Gram of each term (M, N)
 	columns [][]T       // scratch: transposed cotangents of each layer
+	rows    [][]T       // scratch: query cotangents of each term, by sample
 	means   [][]T       // scratch: averages over nodes, of which averages are in use
 	scratch [][]T       // scratch of each worker: the cotangent products of a tile
 
@@ -41,7 +42,7 @@ func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
 	return &Contraction[T]{engine: engine, fixed: make(map[int][]T)}
 }
 
-// A tile is a block of query cotangents (k, m) by training cotangents (k′, i). All
+// A tile is a block of query cotangents (m, k) by training cotangents (k′, i). All
 // layers and nodes are added up in one before the next, while its sums are hot.
 const (
 	rowTile    = 64
@@ -106,7 +107,7 @@ func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) {
 	samples, seeds := train[0].Rows, train[0].Stacks
 	rows, columns := c.stacks*c.queries, seeds*samples
 	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
-	transposed := c.transpose(train)
+	transposed, cotangents := c.transpose(train), c.bySample()
 	workers := c.workers(across*down, rowTile*columnTile)
 	c.engine.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
 		lo, left := n/across*rowTile, n%across*columnTile
@@ -115,16 +116,15 @@ func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) {
 			t := &c.terms[i]
 			width, product := train[t.layer].OutWidth, c.scratch[worker]
 			if !t.unit {
-				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, t.cotangent[lo*width:hi*width], width,
+				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, hi-lo, right-left, width, 1, cotangents[i][lo*width:hi*width], width,
 					train[t.layer].Cotangent[left*width:right*width], width, 0, product, right-left)
 			}
 			for r := lo; r < hi; r++ {
-				m, k := r%c.queries, r/c.queries
 				row := product[(r-lo)*(right-left):]
 				if t.unit { // e_k·δ′ is a column of the training cotangents
-					row = transposed[t.layer][k*columns+left:]
+					row = transposed[t.layer][r%c.stacks*columns+left:]
 				}
-				t.add(sums, (m*c.stacks+k)*seeds, m, samples, left, right, row)
+				t.add(sums, r*seeds, r/c.stacks, samples, left, right, row)
 			}
 		}
 	})
@@ -184,6 +184,30 @@ func (t *term[T]) mix(train *Factor[T]) {
 			t.mixed[i+j] = t.scale[i+j] * vj
 		}
 	}
+}
+
+// bySample returns the query cotangents of each term as (M, K, d_out), so that
+// the rows of a tile belong to few samples and share their rows of the Gram; nil
+// for unit vectors.
+func (c *Contraction[T]) bySample() [][]T {
+	out := make([][]T, len(c.terms))
+	for i := range c.terms {
+		if t := &c.terms[i]; !t.unit {
+			out[i] = nth(&c.rows, i, len(t.cotangent))
+		}
+	}
+	rows := c.stacks * c.queries
+	c.engine.Tiles(len(c.terms)*rows, 4*rowTile, func(lo, hi int) {
+		for n := lo; n < hi; n++ {
+			to, r := out[n/rows], n%rows
+			if to == nil {
+				continue
+			}
+			width, from := len(to)/rows, r%c.stacks*c.queries+r/c.stacks
+			copy(to[r*width:(r+1)*width], c.terms[n/rows].cotangent[from*width:])
+		}
+	})
+	return out
 }
 
 // transpose returns the training cotangents (d_out, K′·N) of the layers whose
