@@ -153,26 +153,41 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 	b.watch(layer.name("slope"), slope)
 	width, rows := layer.out.Size(), b.rows
 	o := &operation[T]{name: layer.name(string(kind) + "/input")}
-	cotangent := func(v [][]T, r int) []T { return v[0][r*width : (r+1)*width] }
-	shared, repeated := b.repeated[grad]
-	if repeated {
-		// Read the rows that all samples share instead of their copies.
-		cotangent = func(_ [][]T, r int) []T { return shared[r/rows*width : (r/rows+1)*width] }
-		grad.Op().(*operation[T]).run = nil
-	}
-	o.run = func(v [][]T) {
-		b.engine.Tiles(b.stacks(grad)*rows, rowTile, func(lo, hi int) {
-			for r := lo; r < hi; r++ {
-				n := r % rows
-				to, δ, φ := o.values[r*width:(r+1)*width], cotangent(v, r), v[1][n*width:(n+1)*width]
-				δ, φ = δ[:len(to)], φ[:len(to)]
-				for j := range to {
-					to[j] = δ[j] * φ[j]
-				}
+	scale := func(δ func(r int) []T, slopes []T, lo, hi int) {
+		for r := lo; r < hi; r++ {
+			n := r % rows
+			to, from, φ := o.values[r*width:(r+1)*width], δ(r), slopes[n*width:(n+1)*width]
+			from, φ = from[:len(to)], φ[:len(to)]
+			for j := range to {
+				to[j] = from[j] * φ[j]
 			}
-		})
+		}
 	}
-	node, err := apply(o, grad.Shape().Clone(), grad, slope)
+	shape, operands := grad.Shape().Clone(), []*G.Node{grad, slope}
+	shared, repeated := b.repeated[grad]
+	product, multiplied := b.pulled[grad]
+	o.run = func(v [][]T) {
+		δ := func(r int) []T { return v[0][r*width : (r+1)*width] }
+		if repeated { // read the rows that all samples share instead of their copies
+			δ = func(r int) []T { return shared[r/rows*width : (r/rows+1)*width] }
+		}
+		b.engine.Tiles(shape[0], rowTile, func(lo, hi int) { scale(δ, v[1], lo, hi) })
+	}
+	switch {
+	case multiplied: // scale the rows of the product while they are hot
+		operands = []*G.Node{product.operands[0], product.operands[1], slope}
+		o.run = func(v [][]T) {
+			δ := func(r int) []T { return o.values[r*width : (r+1)*width] }
+			b.engine.Tiles(shape[0], rowTile, func(lo, hi int) {
+				product.multiply(v, lo, hi, o.values)
+				scale(δ, v[2], lo, hi)
+			})
+		}
+		fallthrough
+	case repeated:
+		grad.Op().(*operation[T]).run = nil // nobody else reads it
+	}
+	node, err := apply(o, shape, operands...)
 	if repeated && err == nil {
 		b.scaled[node] = scaledRows[T]{shared: shared, scale: s.values}
 	}

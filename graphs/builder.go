@@ -26,7 +26,14 @@ type builder[T Float] struct {
 
 	// Structure of unit seeds that later products exploit (see Factor).
 	repeated map[*G.Node][]T           // cotangent is this (C, d) matrix for every sample
+	pulled   map[*G.Node]pulled[T]     // cotangent is a product, not formed yet
 	scaled   map[*G.Node]scaledRows[T] // cotangent is shared[c]⊙scale[n]
+}
+
+// pulled is the product δ·W that a cotangent is: multiply writes its rows lo to hi.
+type pulled[T Float] struct {
+	operands [2]*G.Node
+	multiply func(operands [][]T, lo, hi int, to []T)
 }
 
 // scaledRows holds the two halves of the cotangent shared[c]⊙scale[n].

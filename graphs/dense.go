@@ -106,12 +106,17 @@ func pullDenseInput[T Float](b *builder[T], layer placed, weight, grad *G.Node) 
 		}
 		return node, err
 	}
-	o.run = func(v [][]T) {
-		b.engine.Tiles(rows, rowTile, func(lo, hi int) {
-			blas.Gemm(b.engine, gblas.NoTrans, gblas.NoTrans, hi-lo, in, out, 1, v[0][lo*out:hi*out], out, v[1], in, 0, o.values[lo*in:hi*in], in)
-		})
+	multiply := func(v [][]T, lo, hi int, to []T) {
+		blas.Gemm(b.engine, gblas.NoTrans, gblas.NoTrans, hi-lo, in, out, 1, v[0][lo*out:hi*out], out, v[1], in, 0, to[lo*in:hi*in], in)
 	}
-	return apply(o, tensor.Shape{rows, in}, grad, weight)
+	o.run = func(v [][]T) {
+		b.engine.Tiles(rows, rowTile, func(lo, hi int) { multiply(v, lo, hi, o.values) })
+	}
+	node, err := apply(o, tensor.Shape{rows, in}, grad, weight)
+	if err == nil {
+		b.pulled[node] = pulled[T]{operands: [2]*G.Node{grad, weight}, multiply: multiply}
+	}
+	return node, err
 }
 
 // pullDenseWeight adds Σ_n δz[n]⊗a[n], (d_out, d_in), to the graph.

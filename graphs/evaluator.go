@@ -37,7 +37,7 @@ func start[T Float](n *Network, engine compute.Engine, rows int, gradient []T) (
 	e := &Evaluator[T]{network: n, rows: rows, inputs: make([]T, rows*n.input.Size()), weights: make([]T, n.Parameters())}
 	bl := &builder[T]{
 		graph: G.NewGraph(), engine: engine, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
-		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node][]T), scaled: make(map[*G.Node]scaledRows[T]),
+		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node][]T), pulled: make(map[*G.Node]pulled[T]), scaled: make(map[*G.Node]scaledRows[T]),
 	}
 	for _, p := range n.layout {
 		bl.watched = append(bl.watched, watched[T]{p.Name, View(e.weights, p)})
