@@ -213,12 +213,15 @@ func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]
 		for i := range miss {
 			miss[i] = after[i] - t.before[i]
 		}
-		for j, weight := range t.path.Weights(t.watch) {
-			if weight == 0 {
-				continue
+		weights, changes := t.path.Weights(t.watch), make([][]float64, len(nodes))
+		t.engine.Tiles(len(nodes), 1, func(j, _ int) {
+			if weights[j] != 0 {
+				changes[j] = pathkernel.Apply(t.engine, nodes[j], s.Delta)
 			}
-			for i, change := range pathkernel.Apply(t.engine, nodes[j], s.Delta) {
-				miss[i] -= weight / s.LearningRate * change
+		})
+		for j, change := range changes {
+			for i, c := range change {
+				miss[i] -= weights[j] / s.LearningRate * c
 			}
 		}
 		t.residual = 0
