@@ -305,3 +305,18 @@ func Example() {
 	fmt.Printf("network %.4f = initial 0 + %.4f + %.4f\n", w*query, q[0], q[1])
 	// Output: network 1.8000 = initial 0 + 3.3600 + -1.5600
 }
+
+// The bound of a machine counts the steps that it counts: what is evaluated at w_S
+// belongs to flow/trapezoid alone.
+func TestBoundIsOfTheMachineItself(t *testing.T) {
+	left, trapezoid := machine(t, FlowFamily, "left", NoKernel, 1, 1, 1), machine(t, FlowFamily, "trapezoid", NoKernel, 1, 1, 1)
+	p := path(t, left, trapezoid)
+	nodes := [][]Factor[float64]{scalar([]float64{1})}
+	p.Begin(1)
+	p.Add(nodes, Block[float64]{Gradient: scalar([]float64{1}), Derivatives: []float64{1}}, 1)
+	p.Finish()
+	p.Add(nodes, Block[float64]{Gradient: scalar([]float64{5}), Derivatives: []float64{5}}, 1)
+	if l, r := left.Conditioning().Bound, trapezoid.Conditioning().Bound; l != 1 || r != 5 {
+		t.Errorf("bounds %g and %g, want 1 and 5", l, r)
+	}
+}

@@ -21,7 +21,9 @@ func (c *command) verifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report.Print(c.out)
+			if err := report.Print(c.out); err != nil {
+				return fmt.Errorf("verify %s: write the report: %w", args[0], err)
+			}
 			if !report.OK() {
 				return fmt.Errorf("verify %s: it does not hold; see above", args[0])
 			}
