@@ -37,7 +37,7 @@ func (p *plain) explicit(j *graphs.Jacobian[float64], w []float64) [][][]float64
 			row := make([]float64, len(w))
 			for _, f := range j.Factors() {
 				for o := range f.OutWidth {
-					δ := f.Cotangent[(c*f.Rows+n)*f.OutWidth+o]
+					δ := f.Cotangent[(n*f.Stacks+c)*f.OutWidth+o]
 					for i := range f.InWidth {
 						row[f.Weight+o*f.InWidth+i] = δ * f.Input[n*f.InWidth+i]
 					}

@@ -135,8 +135,9 @@ func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.No
 	return apply(o, tensor.Shape{b.rows, layer.out.Size()}, z)
 }
 
-// pullActivation adds δz[k,n] = δh[k,n]⊙φ′(z[n]) to the graph. The slopes are a
-// node of their own, computed once for all stacked cotangents.
+// pullActivation adds δz[n,k] = δh[n,k]⊙φ′(z[n]) to the graph. The slopes are a
+// node of their own, computed once for all stacked cotangents. Where δh is a product
+// or repeats the rows of a matrix, it is formed here, while it is hot.
 func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z, h, grad *G.Node) (*G.Node, error) {
 	s := &operation[T]{name: layer.name(string(kind) + "/slope")}
 	s.run = func(v [][]T) {
@@ -151,11 +152,11 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 		return nil, err
 	}
 	b.watch(layer.name("slope"), slope)
-	width, rows := layer.out.Size(), b.rows
+	width, stacks := layer.out.Size(), b.stacks(grad)
 	o := &operation[T]{name: layer.name(string(kind) + "/input")}
 	scale := func(δ func(r int) []T, slopes []T, lo, hi int) {
 		for r := lo; r < hi; r++ {
-			n := r % rows
+			n := r / stacks
 			to, from, φ := o.values[r*width:(r+1)*width], δ(r), slopes[n*width:(n+1)*width]
 			from, φ = from[:len(to)], φ[:len(to)]
 			for j := range to {
@@ -163,33 +164,31 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 			}
 		}
 	}
-	shape, operands := grad.Shape().Clone(), []*G.Node{grad, slope}
-	shared, repeated := b.repeated[grad]
-	product, multiplied := b.pulled[grad]
-	o.run = func(v [][]T) {
-		δ := func(r int) []T { return v[0][r*width : (r+1)*width] }
-		if repeated { // read the rows that all samples share instead of their copies
-			δ = func(r int) []T { return shared[r/rows*width : (r/rows+1)*width] }
-		}
-		b.engine.Tiles(shape[0], rowTile, func(lo, hi int) { scale(δ, v[1], lo, hi) })
-	}
-	switch {
-	case multiplied: // scale the rows of the product while they are hot
-		operands = []*G.Node{product.operands[0], product.operands[1], slope}
+	shape := grad.Shape().Clone()
+	if weight, repeated := b.repeated[grad]; repeated {
 		o.run = func(v [][]T) {
-			δ := func(r int) []T { return o.values[r*width : (r+1)*width] }
+			δ := func(r int) []T { return v[0][r%stacks*width:][:width] }
+			b.engine.Tiles(shape[0], rowTile, func(lo, hi int) { scale(δ, v[1], lo, hi) })
+		}
+		node, err := apply(o, shape, weight, slope)
+		if err == nil {
+			b.scaled[node] = [2]*G.Node{weight, slope}
+		}
+		return node, err
+	}
+	if product, ok := b.pulled[grad]; ok {
+		o.run = func(v [][]T) {
+			δ := func(r int) []T { return o.values[r*width:][:width] }
 			b.engine.Tiles(shape[0], rowTile, func(lo, hi int) {
 				product.multiply(v, lo, hi, o.values)
 				scale(δ, v[2], lo, hi)
 			})
 		}
-		fallthrough
-	case repeated:
-		grad.Op().(*operation[T]).run = nil // nobody else reads it
+		return apply(o, shape, product.operands[0], product.operands[1], slope)
 	}
-	node, err := apply(o, shape, operands...)
-	if repeated && err == nil {
-		b.scaled[node] = scaledRows[T]{shared: shared, scale: s.values}
+	o.run = func(v [][]T) {
+		δ := func(r int) []T { return v[0][r*width:][:width] }
+		b.engine.Tiles(shape[0], rowTile, func(lo, hi int) { scale(δ, v[1], lo, hi) })
 	}
-	return node, err
+	return apply(o, shape, grad, slope)
 }

@@ -22,12 +22,16 @@ type builder[T Float] struct {
 	leaves   map[*G.Node][]T
 	seeds    *G.Node
 	sites    []site[T]
-	watched  []watched[T]
+	watched  []watchedNode
+	kept     []*G.Node // nodes whose values are read after a run
+	data     int       // elements of the leaves that are not weights
+	sums     map[*G.Node]*operation[T]
+	formed   map[*G.Node]*G.Node // the gradients of an explicit site, by its output
 
-	// Structure of unit seeds that later products exploit (see Factor).
-	repeated map[*G.Node][]T           // cotangent is this (C, d) matrix for every sample
-	pulled   map[*G.Node]pulled[T]     // cotangent is a product, not formed yet
-	scaled   map[*G.Node]scaledRows[T] // cotangent is shared[c]⊙scale[n]
+	// Structure of cotangents that later products exploit (see Factor).
+	repeated map[*G.Node]*G.Node    // the cotangent is the rows of this (C, d) node for every sample
+	pulled   map[*G.Node]pulled[T]  // the cotangent is a product, which its reader may form itself
+	scaled   map[*G.Node][2]*G.Node // the cotangent is the first's rows ⊙ the second's
 }
 
 // pulled is the product δ·W that a cotangent is: multiply writes its rows lo to hi.
@@ -36,24 +40,27 @@ type pulled[T Float] struct {
 	multiply func(operands [][]T, lo, hi int, to []T)
 }
 
-// scaledRows holds the two halves of the cotangent shared[c]⊙scale[n].
-type scaledRows[T Float] struct{ shared, scale []T }
-
 // site is a layer with weights at its place in the graph.
 type site[T Float] struct {
 	layer   placed
-	input   *G.Node // a: (N, d_in)
-	output  *G.Node // pre-activation: (N, d_out)
+	input   *G.Node // (N, in)
+	output  *G.Node // (N, out): its cotangent is what the gradients are made of
 	weights []*G.Node
-	// gradients writes the gradients of the layer's weights (K, N, P_layer) for
-	// cotangents δ (K, N, d_out); nil for a layer whose gradient is δ⊗a.
-	gradients func(input, δ []T, rows int, to []T)
+	// factor completes the factor of the layer for the cotangent node δ, after
+	// memory has been allocated.
+	factor func(f *Factor[T], δ *G.Node)
 }
 
-// watched names memory that has to stay finite.
-type watched[T Float] struct {
-	name   string
-	values []T
+// watchedNode names a node whose values have to stay finite.
+type watchedNode struct {
+	name string
+	node *G.Node
+}
+
+// input adds an input node that reads data.
+func (b *builder[T]) input(name string, values []T, shape ...int) *G.Node {
+	b.data += len(values)
+	return b.leaf(name, values, shape...)
 }
 
 // leaf adds an input node that reads values.
@@ -64,25 +71,32 @@ func (b *builder[T]) leaf(name string, values []T, shape ...int) *G.Node {
 	return node
 }
 
-// values returns the memory behind a node of this builder.
+// values returns the memory behind a node, once it has been allocated.
 func (b *builder[T]) values(n *G.Node) []T {
 	if v, ok := b.leaves[n]; ok {
 		return v
 	}
+	if sum, ok := b.sums[n]; ok {
+		return sum.values
+	}
 	return n.Op().(*operation[T]).values
 }
 
-// watch has the values behind a node checked by NonFinite under a name.
+// keep has the values behind a node stay valid until the next run.
+func (b *builder[T]) keep(nodes ...*G.Node) { b.kept = append(b.kept, nodes...) }
+
+// watch keeps a node and has its values checked by NonFinite under a name.
 func (b *builder[T]) watch(name string, n *G.Node) {
-	b.watched = append(b.watched, watched[T]{name, b.values(n)})
+	b.keep(n)
+	b.watched = append(b.watched, watchedNode{name, n})
 }
 
-// stacks returns K for a cotangent of K·N rows.
+// stacks returns K for a cotangent of N·K rows.
 func (b *builder[T]) stacks(grad *G.Node) int { return grad.Shape()[0] / b.rows }
 
-// forward adds all layers of n to the graph and returns the output node.
-func (b *builder[T]) forward(n *Network, x *G.Node) (*G.Node, error) {
-	for _, layer := range n.layers {
+// sequence adds layers to the graph and returns the output node.
+func (b *builder[T]) sequence(layers []placed, x *G.Node) (*G.Node, error) {
+	for _, layer := range layers {
 		var err error
 		switch l := layer.Layer.(type) {
 		case Dense:
@@ -92,13 +106,21 @@ func (b *builder[T]) forward(n *Network, x *G.Node) (*G.Node, error) {
 		case MaxPool2D:
 			x, err = applyMaxPool2D(b, layer, l.Size, x)
 		case AvgPool2D:
-			x, err = applyAvgPool2D(b, layer, l.Size, x)
+			x, err = applyAvgPool2D(b, layer, l.Size, l.Size, x)
+		case GlobalAvgPool:
+			x, err = applyAvgPool2D(b, layer, layer.in[1], layer.in[2], x)
 		case Flatten:
 			continue // samples are rows already
 		case Activation:
 			x, err = applyActivation(b, layer, l, x)
+		case LayerNorm:
+			x, err = applyLayerNorm(b, layer, l, x)
+		case Residual:
+			x, err = applyResidual(b, layer, x)
+		case Custom:
+			x, err = applyCustom(b, layer, l, x)
 		default:
-			err = fmt.Errorf("graphs: layer %d is of the unknown kind %T", layer.index, l)
+			err = fmt.Errorf("graphs: layer %s is of the unknown kind %T", layer.path, l)
 		}
 		if err != nil {
 			return nil, err
@@ -106,6 +128,14 @@ func (b *builder[T]) forward(n *Network, x *G.Node) (*G.Node, error) {
 		b.watch(layer.name("output"), x)
 	}
 	return x, nil
+}
+
+// parameters adds the leaves of a layer's weights.
+func (b *builder[T]) parameters(layer placed) (leaves []*G.Node) {
+	for _, p := range layer.parameters {
+		leaves = append(leaves, b.leaf(p.Name, View(b.weights, p), p.Shape...))
+	}
+	return leaves
 }
 
 // scratch returns how many goroutines n rows in tiles of samples occupy, with

@@ -35,9 +35,9 @@ func (c Conv2D) resolve(in Shape) (Shape, []Parameter, error) {
 		return nil, nil, fmt.Errorf("a kernel of %d×%d does not fit into %d×%d pixels with a padding of %d", c.Kernel, c.Kernel, in[1], in[2], c.Padding)
 	}
 	area := c.Kernel * c.Kernel
-	parameters := []Parameter{{Name: "weight", Shape: []int{c.Filters, in[0], c.Kernel, c.Kernel}, FanIn: in[0] * area, FanOut: c.Filters * area}}
+	parameters := []Parameter{{Name: "weight", Shape: []int{c.Filters, in[0], c.Kernel, c.Kernel}, Drawn: true, FanIn: in[0] * area, FanOut: c.Filters * area}}
 	if c.Bias {
-		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{c.Filters}, FanIn: in[0] * area, FanOut: c.Filters * area})
+		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{c.Filters}})
 	}
 	return Shape{c.Filters, h/c.Stride + 1, w/c.Stride + 1}, parameters, nil
 }
@@ -117,9 +117,8 @@ const sampleTile = 4
 func applyConv2D[T Float](b *builder[T], layer placed, c Conv2D, x *G.Node) (*G.Node, error) {
 	p := patches{c, layer.in, layer.out}
 	in, out, d, positions := layer.in.Size(), layer.out.Size(), p.weights(), p.positions()
-	operands, wrt := []*G.Node{x}, []bool{b.leaves[x] == nil}
-	for _, q := range layer.parameters {
-		operands = append(operands, b.leaf(q.Name, View(b.weights, q), q.Shape...))
+	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{b.leaves[x] == nil}
+	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}
 	o := &operation[T]{name: layer.name("conv2d"), wrt: wrt}
@@ -168,13 +167,17 @@ func applyConv2D[T Float](b *builder[T], layer placed, c Conv2D, x *G.Node) (*G.
 	if err != nil {
 		return nil, err
 	}
-	b.sites = append(b.sites, site[T]{layer: layer, input: x, output: z, weights: operands[1:], gradients: func(x, δ []T, rows int, to []T) {
-		convGradients(b, p, len(operands) == 3, x, δ, rows, to)
+	b.sites = append(b.sites, site[T]{layer: layer, input: x, output: z, weights: operands[1:], factor: func(f *Factor[T], _ *G.Node) {
+		f.Positions, f.InWidth, f.OutWidth = positions, d, p.Filters
+		f.Unfold = func(image, u []T) { unfold(p, image, u) }
+		if len(layer.parameters) > 1 {
+			f.Bias = layer.parameters[1].Offset
+		}
 	}})
 	return z, nil
 }
 
-// pullConvInput adds δx (K·N, C·H·W), the fold of Wᵀ·δz, to the graph.
+// pullConvInput adds δx (N·K, C·H·W), the fold of Wᵀ·δz, to the graph.
 func pullConvInput[T Float](b *builder[T], layer placed, p patches, weight, grad *G.Node) (*G.Node, error) {
 	in, out, d, positions, rows := layer.in.Size(), layer.out.Size(), p.weights(), p.positions(), grad.Shape()[0]
 	o := &operation[T]{name: layer.name("conv2d/input")}
@@ -203,7 +206,9 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 	o := &operation[T]{name: layer.name("conv2d/weight")}
 	sum := View(b.gradient, layer.parameters[0])
 	var scratch [][]T
-	partial := make([]T, tiles*size)
+	var partial []T
+	o.extra = tiles * size
+	o.prepare = func() { partial = make([]T, tiles*size) }
 	o.run = func(v [][]T) {
 		workers := b.scratch(&scratch, b.rows, d*positions)
 		b.engine.TilesWorker(workers, b.rows, sampleTile, func(worker, lo, hi int) {
@@ -246,36 +251,4 @@ func pullConvBias[T Float](b *builder[T], layer placed, p patches, grad *G.Node)
 		copy(sum, o.values)
 	}
 	return apply(o, tensor.Shape{p.Filters}, grad)
-}
-
-// convGradients writes the gradients δz[k,n]·U[n]ᵀ and Σ_t δz[k,n,·,t] of every
-// seed and sample, (K, N, weights and bias): what the kernel of the layer is made
-// of. 2·K·N·Filters·d·T FLOPs.
-func convGradients[T Float](b *builder[T], p patches, bias bool, x, δ []T, rows int, to []T) {
-	in, out, d, positions := p.in.Size(), p.out.Size(), p.weights(), p.positions()
-	size := p.Filters * d
-	width := size
-	if bias {
-		width += p.Filters
-	}
-	stacks := len(δ) / (rows * out)
-	var scratch [][]T
-	workers := b.scratch(&scratch, rows, d*positions)
-	b.engine.TilesWorker(workers, rows, sampleTile, func(worker, lo, hi int) {
-		u := scratch[worker]
-		for n := lo; n < hi; n++ {
-			unfold(p, x[n*in:(n+1)*in], u)
-			for k := range stacks {
-				z, g := δ[(k*rows+n)*out:][:out], to[(k*rows+n)*width:][:width]
-				blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, p.Filters, d, positions, 1, z, positions, u, positions, 0, g[:size], d)
-				for f := range g[size:] {
-					var sum T
-					for _, v := range z[f*positions : (f+1)*positions] {
-						sum += v
-					}
-					g[size+f] = sum
-				}
-			}
-		}
-	})
 }

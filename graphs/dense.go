@@ -19,7 +19,7 @@ type Dense struct {
 
 // Rows of a product that one goroutine computes at a time. The cut is part of
 // the result's rounding, so it depends on nothing but the shapes.
-const rowTile = 64
+const rowTile = 128
 
 func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
 	if d.Out < 1 {
@@ -28,9 +28,9 @@ func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
 	if len(in) != 1 {
 		return nil, nil, fmt.Errorf("a dense layer takes vectors; flatten the input first")
 	}
-	parameters := []Parameter{{Name: "weight", Shape: []int{d.Out, in[0]}, FanIn: in[0], FanOut: d.Out}}
+	parameters := []Parameter{{Name: "weight", Shape: []int{d.Out, in[0]}, Drawn: true, FanIn: in[0], FanOut: d.Out}}
 	if d.Bias {
-		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{d.Out}, FanIn: in[0], FanOut: d.Out})
+		parameters = append(parameters, Parameter{Name: "bias", Shape: []int{d.Out}})
 	}
 	return Shape{d.Out}, parameters, nil
 }
@@ -38,10 +38,9 @@ func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
 // applyDense adds z = a·Wᵀ + b to the graph.
 func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error) {
 	in, out, rows := layer.in.Size(), layer.out.Size(), b.rows
-	operands := []*G.Node{a}
+	operands := append([]*G.Node{a}, b.parameters(layer)...)
 	wrt := []bool{b.leaves[a] == nil} // the data need no cotangent
-	for _, p := range layer.parameters {
-		operands = append(operands, b.leaf(p.Name, View(b.weights, p), p.Shape...))
+	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}
 	o := &operation[T]{name: layer.name("dense"), wrt: wrt}
@@ -81,28 +80,34 @@ func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error
 	if err != nil {
 		return nil, err
 	}
-	b.sites = append(b.sites, site[T]{layer: layer, input: a, output: z, weights: operands[1:]})
+	b.sites = append(b.sites, site[T]{layer: layer, input: a, output: z, weights: operands[1:], factor: func(f *Factor[T], δ *G.Node) {
+		f.Unit = b.unit && δ == b.seeds
+		if len(layer.parameters) > 1 {
+			f.Bias = layer.parameters[1].Offset
+		}
+		if rows, ok := b.scaled[δ]; ok {
+			f.Shared, f.Scale = b.values(rows[0]), b.values(rows[1])
+		}
+	}})
 	return z, nil
 }
 
-// pullDenseInput adds δa = δz·W, (K·N, d_in), to the graph. Unit seeds pull back
+// pullDenseInput adds δa = δz·W, (N·K, d_in), to the graph. Unit seeds pull back
 // to the rows of W, the same for every sample.
 func pullDenseInput[T Float](b *builder[T], layer placed, weight, grad *G.Node) (*G.Node, error) {
 	in, out, rows := layer.in.Size(), layer.out.Size(), grad.Shape()[0]
 	o := &operation[T]{name: layer.name("dense/input")}
 	if b.unit && grad == b.seeds {
-		samples := b.rows
 		o.run = func(v [][]T) {
-			b.engine.Tiles(rows, rowTile, func(lo, hi int) {
-				for r := lo; r < hi; r++ {
-					c := r / samples
-					copy(o.values[r*in:(r+1)*in], v[0][c*in:(c+1)*in])
+			b.engine.Tiles(b.rows, rowTile, func(lo, hi int) {
+				for n := lo; n < hi; n++ {
+					copy(o.values[n*out*in:(n+1)*out*in], v[0])
 				}
 			})
 		}
 		node, err := apply(o, tensor.Shape{rows, in}, weight)
 		if err == nil {
-			b.repeated[node] = b.values(weight)
+			b.repeated[node] = weight
 		}
 		return node, err
 	}

@@ -3,7 +3,6 @@ package graphs
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -21,11 +20,15 @@ type Evaluator[T Float] struct {
 	weights []T // (P)
 	outputs []T // (N, C)
 	factors []Factor[T]
-	pending []func() // writes the explicit factors of the last run
-	ready   bool     // they are written
 	watched []watched[T]
-	calls   []call // all operations, operands first
-	size    int    // elements of memory behind all nodes
+	calls   []call[T] // all operations, operands first
+	size    int       // elements of memory behind all nodes
+}
+
+// watched names memory that has to stay finite.
+type watched[T Float] struct {
+	name   string
+	values []T
 }
 
 // start begins the graph of an evaluator: memory, leaves and the forward pass. A
@@ -37,84 +40,24 @@ func start[T Float](n *Network, engine compute.Engine, rows int, gradient []T) (
 	e := &Evaluator[T]{network: n, rows: rows, inputs: make([]T, rows*n.input.Size()), weights: make([]T, n.Parameters())}
 	bl := &builder[T]{
 		graph: G.NewGraph(), engine: engine, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
-		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node][]T), pulled: make(map[*G.Node]pulled[T]), scaled: make(map[*G.Node]scaledRows[T]),
+		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node]*G.Node), pulled: make(map[*G.Node]pulled[T]), scaled: make(map[*G.Node][2]*G.Node),
+		sums: make(map[*G.Node]*operation[T]), formed: make(map[*G.Node]*G.Node),
 	}
 	for _, p := range n.layout {
-		bl.watched = append(bl.watched, watched[T]{p.Name, View(e.weights, p)})
+		e.watched = append(e.watched, watched[T]{p.Name, View(e.weights, p)})
 	}
-	x := bl.leaf("x", e.inputs, rows, n.input.Size())
-	f, err := bl.forward(n, x)
+	x := bl.input("x", e.inputs, rows, n.input.Size())
+	f, err := bl.sequence(n.layers, x)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	e.outputs = bl.values(f)
 	return bl, e, f, nil
 }
 
-// finish compiles the graph.
-func (e *Evaluator[T]) finish(b *builder[T]) error {
-	if err := b.distinct(); err != nil {
-		return err
-	}
-	for _, n := range b.graph.AllNodes() {
-		e.size += n.Shape().TotalSize()
-	}
-	e.watched = b.watched
-	sorted, err := G.Sort(b.graph) // consumers first
-	if err != nil {
-		return fmt.Errorf("graphs: order the operations of a network of %d layers: %w", len(e.network.layers), err)
-	}
-	for _, n := range slices.Backward(sorted) {
-		if n.Op() == nil {
-			continue
-		}
-		c := call{node: n}
-		for children := b.graph.From(n.ID()); children.Next(); {
-			c.operands = append(c.operands, children.Node().(*G.Node))
-		}
-		e.calls = append(e.calls, c)
-	}
-	return nil
-}
-
-// call is one operation of a compiled graph.
-type call struct {
-	node     *G.Node
-	operands []*G.Node
-}
-
-// run executes the graph's operations one after another in this goroutine. Gorgonia's
-// tape machine would do the same in a goroutine and a thread of its own, where a
-// panic cannot be caught and every run waits for two thread switches.
-func (e *Evaluator[T]) run() (err error) {
-	operation := ""
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("operation %s: %v", operation, r)
-		}
-	}()
-	var operands []G.Value
-	for _, c := range e.calls {
-		op := c.node.Op()
-		operation = op.String()
-		operands = operands[:0]
-		for _, n := range c.operands {
-			operands = append(operands, n.Value())
-		}
-		value, err := op.Do(operands...)
-		if err != nil {
-			return fmt.Errorf("operation %s: %w", operation, err)
-		}
-		if err := G.UnsafeLet(c.node, value); err != nil {
-			return fmt.Errorf("operation %s: %w", operation, err)
-		}
-	}
-	return nil
-}
-
 // backpropagate pulls the seeds back to every layer with weights and, when the
-// builder trains, to the weights. It may be called once for a graph.
-func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
+// builder trains, to the weights. It returns the cotangent of each site. It may be
+// called once for a graph.
+func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) (G.Nodes, error) {
 	b.seeds = seeds
 	var wrt G.Nodes
 	for _, s := range b.sites {
@@ -127,53 +70,63 @@ func (e *Evaluator[T]) backpropagate(b *builder[T], f, seeds *G.Node) error {
 	}
 	cotangents, err := G.Backpropagate(G.Nodes{f}, G.Nodes{seeds}, wrt)
 	if err != nil {
-		return fmt.Errorf("graphs: differentiate a network of %d layers: %w", len(e.network.layers), err)
+		return nil, fmt.Errorf("graphs: differentiate a network of %d layers: %w", len(e.network.layers), err)
 	}
 	for i, s := range b.sites {
-		δ := cotangents[i]
-		if s.gradients != nil {
-			e.explicit(b, s, δ)
-			b.watch(s.layer.name("cotangent"), δ)
-			continue
+		if formed := b.formed[s.output]; formed != nil {
+			b.watch(s.layer.name("gradients"), formed)
+		} else {
+			b.watch(s.layer.name("cotangent"), cotangents[i])
 		}
+	}
+	b.keep(cotangents[len(b.sites):]...)
+	return cotangents[:len(b.sites)], nil
+}
+
+// finish compiles the graph and collects what its runs produce: outputs f and the
+// factors of the sites, whose cotangents are given.
+func (e *Evaluator[T]) finish(b *builder[T], f *G.Node, cotangents G.Nodes) error {
+	b.keep(f)
+	if err := e.compile(b); err != nil {
+		return err
+	}
+	e.outputs = b.values(f)
+	for _, w := range b.watched {
+		e.watched = append(e.watched, watched[T]{w.name, b.values(w.node)})
+	}
+	for i, δ := range cotangents {
+		s := b.sites[i]
 		factor := Factor[T]{
-			Layer: fmt.Sprint(s.layer.index), Rows: b.rows, Stacks: b.stacks(δ),
+			Layer: s.layer.path, Rows: b.rows, Stacks: b.stacks(δ), Positions: 1,
 			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
 			Input: b.values(s.input), Cotangent: b.values(δ),
 			Weight: s.layer.parameters[0].Offset, Bias: -1,
-			FixedInput: b.leaves[s.input] != nil, Unit: b.unit && δ == seeds,
+			FixedInput: b.leaves[s.input] != nil,
 		}
-		if len(s.layer.parameters) > 1 {
-			factor.Bias = s.layer.parameters[1].Offset
-		}
-		if rows, ok := b.scaled[δ]; ok {
-			factor.Shared, factor.Scale = rows.shared, rows.scale
+		if s.factor != nil {
+			s.factor(&factor, δ)
 		}
 		e.factors = append(e.factors, factor)
-		b.watch(s.layer.name("cotangent"), δ)
 	}
 	return nil
 }
 
-// explicit adds the factor of a layer whose gradients are formed: an outer product
-// with an input of 1. It is filled when the factors are asked for.
-func (e *Evaluator[T]) explicit(b *builder[T], s site[T], δ *G.Node) {
-	width := 0
-	for _, p := range s.layer.parameters {
-		width += p.Size()
+// run executes the graph's operations one after another in this goroutine. Gorgonia's
+// tape machine would do the same in a goroutine and a thread of its own, where a
+// panic cannot be caught and every run waits for two thread switches.
+func (e *Evaluator[T]) run() (err error) {
+	operation := ""
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("operation %s: %v", operation, r)
+		}
+	}()
+	for i := range e.calls {
+		c := &e.calls[i]
+		operation = c.name
+		c.run(c.operands)
 	}
-	ones := make([]T, b.rows)
-	for i := range ones {
-		ones[i] = 1
-	}
-	to := make([]T, b.stacks(δ)*b.rows*width)
-	e.size += len(to)
-	e.factors = append(e.factors, Factor[T]{
-		Layer: fmt.Sprint(s.layer.index), Rows: b.rows, Stacks: b.stacks(δ), InWidth: 1, OutWidth: width,
-		Input: ones, Cotangent: to, Weight: s.layer.parameters[0].Offset, Bias: -1, FixedInput: true,
-	})
-	input, cotangent := b.values(s.input), b.values(δ)
-	e.pending = append(e.pending, func() { s.gradients(input, cotangent, b.rows, to) })
+	return nil
 }
 
 // Rows returns N, the number of samples of a run.
@@ -194,7 +147,6 @@ func (e *Evaluator[T]) Run(w []T) error {
 		return fmt.Errorf("graphs: evaluate a network of %d weights: found %d", len(e.weights), len(w))
 	}
 	copy(e.weights, w)
-	e.ready = false
 	if err := e.run(); err != nil {
 		return fmt.Errorf("graphs: evaluate %d samples: %w", e.rows, err)
 	}
@@ -205,25 +157,12 @@ func (e *Evaluator[T]) Run(w []T) error {
 func (e *Evaluator[T]) Outputs() []T { return e.outputs }
 
 // Factors returns the Jacobian factors of the last run, a layer each from input
-// to output, valid until the next. Those of a convolution are formed when they
-// are first asked for.
-func (e *Evaluator[T]) Factors() []Factor[T] {
-	if !e.ready {
-		for _, write := range e.pending {
-			write()
-		}
-		e.ready = true
-	}
-	return e.factors
-}
+// to output, valid until the next.
+func (e *Evaluator[T]) Factors() []Factor[T] { return e.factors }
 
-// Bytes returns the memory behind all nodes of the graph.
-func (e *Evaluator[T]) Bytes() int {
-	if dtypeOf[T]() == tensor.Float32 {
-		return 4 * e.size
-	}
-	return 8 * e.size
-}
+// Bytes returns the memory of the evaluator: inputs, weights, and the values of
+// the graph, where those that are not needed at the same time share theirs.
+func (e *Evaluator[T]) Bytes() int { return e.size * sizeOf[T]() }
 
 // NonFinite returns the name of the first tensor of the last run, in the order
 // weights, layer outputs, slopes, cotangents, that holds a NaN or an infinity. It looks at
@@ -269,14 +208,22 @@ func Finite[T Float](values []T) bool {
 	return !math.IsNaN(float64(s0 + s1 + s2 + s3))
 }
 
+// sizeOf returns the bytes of an element.
+func sizeOf[T Float]() int {
+	if dtypeOf[T]() == tensor.Float32 {
+		return 4
+	}
+	return 8
+}
+
 // Forward evaluates outputs only.
 type Forward[T Float] struct{ *Evaluator[T] }
 
 // NewForward compiles the outputs of N = rows samples. Memory: O(N·Σ widths).
 func NewForward[T Float](n *Network, engine compute.Engine, rows int) (*Forward[T], error) {
-	bl, e, _, err := start[T](n, engine, rows, nil)
+	bl, e, f, err := start[T](n, engine, rows, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Forward[T]{e}, e.finish(bl)
+	return &Forward[T]{e}, e.finish(bl, f, nil)
 }

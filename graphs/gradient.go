@@ -29,19 +29,23 @@ func NewGradient[T Float](n *Network, engine compute.Engine, rows int, loss Loss
 	}
 	c := n.Outputs()
 	g := &Gradient[T]{Evaluator: e, targets: make([]T, rows*c), losses: make([]float64, rows), gradient: gradient}
-	y := bl.leaf("y", g.targets, rows, c)
+	y := bl.input("y", g.targets, rows, c)
 	o := &operation[T]{name: "loss/derivative"}
 	o.run = func(v [][]T) { loss.Evaluate(v[0], v[1], c, g.losses, o.values) }
 	seeds, err := apply(o, tensor.Shape{rows, c}, f, y)
 	if err != nil {
 		return nil, err
 	}
-	g.derivatives = o.values
 	bl.watch("loss derivative", seeds)
-	if err := e.backpropagate(bl, f, seeds); err != nil {
+	cotangents, err := e.backpropagate(bl, f, seeds)
+	if err != nil {
 		return nil, err
 	}
-	return g, e.finish(bl)
+	if err := e.finish(bl, f, cotangents); err != nil {
+		return nil, err
+	}
+	g.derivatives = o.values
+	return g, nil
 }
 
 // SetTargets copies the targets (N, C) of the samples.

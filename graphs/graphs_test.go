@@ -49,28 +49,48 @@ func random(seed uint64, n int) []float64 {
 	return v
 }
 
-// expand returns the gradients of all stacked seeds and samples, (K, N, P), from
-// their factors. Only tests form them.
+// expand returns the gradients of all samples and seeds, (N, K, P), from their
+// factors. Only tests form them.
 func expand(n *Network, factors []Factor[float64]) []float64 {
 	p := n.Parameters()
 	k, rows := factors[0].Stacks, factors[0].Rows
 	j := make([]float64, k*rows*p)
 	for _, f := range factors {
+		t := f.Positions
 		for r := range k * rows {
-			δ := f.Cotangent[r*f.OutWidth : (r+1)*f.OutWidth]
-			a := f.Input[(r%rows)*f.InWidth : (r%rows+1)*f.InWidth]
+			δ := f.Cotangent[r*f.OutWidth*t : (r+1)*f.OutWidth*t]
 			row := j[r*p : (r+1)*p]
-			for o := range δ {
-				for i := range a {
-					row[f.Weight+o*f.InWidth+i] += δ[o] * a[i]
-				}
-				if f.Bias >= 0 {
-					row[f.Bias+o] += δ[o]
-				}
+			switch {
+			case f.Input == nil:
+				copy(row[f.Weight:], δ)
+				continue
+			case f.Unfold == nil:
+				u := f.Input[(r/k)*f.InWidth : (r/k+1)*f.InWidth]
+				addOuter(row, f, δ, u)
+			default:
+				size := len(f.Input) / rows
+				u := make([]float64, f.InWidth*t)
+				f.Unfold(f.Input[r/k*size:(r/k+1)*size], u)
+				addOuter(row, f, δ, u)
 			}
 		}
 	}
 	return j
+}
+
+// addOuter adds Σ_t δ[·,t]⊗u[·,t], and Σ_t δ[·,t] for the bias.
+func addOuter(row []float64, f Factor[float64], δ, u []float64) {
+	t := f.Positions
+	for o := range f.OutWidth {
+		for s := range t {
+			for i := range f.InWidth {
+				row[f.Weight+o*f.InWidth+i] += δ[o*t+s] * u[i*t+s]
+			}
+			if f.Bias >= 0 {
+				row[f.Bias+o] += δ[o*t+s]
+			}
+		}
+	}
 }
 
 // relative returns max|a−b| / max|b|.
@@ -123,11 +143,23 @@ func networkCases(t *testing.T) []networkCase {
 			Conv2D{Filters: 3, Kernel: 1, Stride: 3, Bias: true}, Activation{GELU}, Flatten{}, dense), 2},
 		networkCase{"kernel as large as the image", images(Shape{3, 4, 4}, Conv2D{Filters: 5, Kernel: 4, Stride: 1, Bias: true}, Flatten{}, tanh, dense), 1},
 		networkCase{"convolution as the output", images(Shape{1, 4, 4}, Conv2D{Filters: 1, Kernel: 3, Stride: 1, Bias: true}, Flatten{}), 2},
+		networkCase{"global average pooling", images(Shape{2, 5, 4}, Conv2D{Filters: 4, Kernel: 3, Stride: 1, Padding: 1, Bias: true}, tanh, GlobalAvgPool{}, dense), 3},
+		networkCase{"layer normalisation of vectors", images(Shape{5}, LayerNorm{1e-5, true}, Dense{Out: 6, Bias: true}, LayerNorm{1e-3, true}, tanh, LayerNorm{1e-5, false}, dense), 3},
+		networkCase{"layer normalisation of images", images(Shape{2, 4, 3}, Conv2D{Filters: 3, Kernel: 2, Stride: 1, Bias: true}, LayerNorm{1e-5, true}, tanh, Flatten{}, dense), 2},
+		networkCase{"layer normalisation as the output", images(Shape{4}, Dense{Out: 3}, LayerNorm{1e-5, true}), 2},
+		networkCase{"residual on the data", images(Shape{4}, Residual{Layers: []Layer{tanh, Dense{Out: 4, Bias: true}}}, dense), 3},
+		networkCase{"residual after dense, ending in an activation", images(Shape{4}, Dense{Out: 5, Bias: true}, Residual{Layers: []Layer{Dense{Out: 5}, tanh}}, Dense{Out: 6}, Residual{Layers: []Layer{tanh}}, dense), 3},
+		networkCase{"residual as the output", images(Shape{4}, Dense{Out: 3, Bias: true}, Residual{Layers: []Layer{tanh, Dense{Out: 3, Bias: true}}}), 3},
+		networkCase{"nested residuals", images(Shape{4}, Dense{Out: 5, Bias: true}, Residual{Layers: []Layer{tanh, Residual{Layers: []Layer{Dense{Out: 5}, Activation{SiLU}}}, Dense{Out: 5, Bias: true}}}, dense), 3},
+		networkCase{"residual network", images(Shape{1, 6, 6}, Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1, Bias: true}, tanh,
+			Residual{Layers: []Layer{Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1}, LayerNorm{1e-5, true}, tanh, Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1, Bias: true}}}, Activation{ReLU},
+			Residual{Layers: []Layer{Conv2D{Filters: 3, Kernel: 3, Stride: 2, Padding: 1, Bias: true}}, Shortcut: []Layer{Conv2D{Filters: 3, Kernel: 1, Stride: 2}}}, tanh, GlobalAvgPool{}, dense), 3},
 		networkCase{"pooled data, several tiles", images(Shape{1, 6, 6}, MaxPool2D{2}, Conv2D{Filters: 2, Kernel: 2, Stride: 1, Bias: true}, AvgPool2D{2}, Flatten{}, dense), 2*sampleTile + 1},
 	)
 	return append(cases,
 		networkCase{"one sample", mlp(t, Tanh, true, 5, 7, 3), 1},
 		networkCase{"one output", mlp(t, Tanh, true, 5, 7, 1), 4},
+		networkCase{"one position", images(Shape{3, 2, 2}, Conv2D{Filters: 4, Kernel: 2, Stride: 1, Bias: true}, tanh, Conv2D{Filters: 3, Kernel: 1, Stride: 1}, Flatten{}), 2},
 		networkCase{"one of everything", mlp(t, Tanh, true, 1, 1, 1), 1},
 		networkCase{"linear", mlp(t, Tanh, true, 5, 3), 4},
 		networkCase{"hundred outputs", mlp(t, GELU, true, 3, 4, 100), 2},
@@ -135,6 +167,22 @@ func networkCases(t *testing.T) []networkCase {
 		networkCase{"activated output", activated, 3},
 		networkCase{"activations in a row and on the data", double, 3},
 	)
+}
+
+// plainRows returns J(x; w) (C, P) of one sample by the method Plain.
+func plainRows(t *testing.T, n *Network, w, x []float64) []float64 {
+	t.Helper()
+	j, err := NewJacobianFactors[float64](Plain, n, engine(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.SetInputs(x); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Run(w); err != nil {
+		t.Fatal(err)
+	}
+	return j.Factors()[0].Cotangent
 }
 
 // The tolerance is rounding: both sides sum a few hundred products.
@@ -161,9 +209,9 @@ func TestJacobianFactorsEqualPlainGrad(t *testing.T) {
 				if r > 3 && r < test.rows-2 {
 					continue
 				}
-				plain := plainJacobian(t, n, w, x[r*d:(r+1)*d])
+				plain := plainRows(t, n, w, x[r*d:(r+1)*d])
 				for c := range n.Outputs() {
-					at := (c*test.rows + r) * p
+					at := (r*n.Outputs() + c) * p
 					if e := relative(fast[at:at+p], plain[c*p:(c+1)*p]); e > 1e-10 {
 						t.Fatalf("sample %d, output %d: relative difference %.2g", r, c, e)
 					}
@@ -211,7 +259,7 @@ func TestJacobianFactorsEqualFiniteDifferences(t *testing.T) {
 					}
 					for r := range test.rows {
 						for k := range c {
-							numeric[(k*test.rows+r)*p+i] += side * f.Outputs()[r*c+k] / (2 * h)
+							numeric[(r*c+k)*p+i] += side * f.Outputs()[r*c+k] / (2 * h)
 						}
 					}
 				}
@@ -258,10 +306,13 @@ func TestGradientEqualsPlainGrad(t *testing.T) {
 			d, c, p := n.Input().Size(), n.Outputs(), n.Parameters()
 			perSample, sum := expand(n, g.Factors()), make([]float64, p)
 			for r := range rows {
-				plain := plainGradient(t, n, w, x[r*d:(r+1)*d], func(f *G.Node) *G.Node {
-					diff := G.Must(G.Sub(f, vector(f.Graph(), "y", y[r*c:(r+1)*c])))
-					return G.Must(G.Mul(G.NewConstant(0.5), G.Must(G.Sum(G.Must(G.Square(diff))))))
+				_, plain, err := plainGradient(n, w, x[r*d:(r+1)*d], func(f *G.Node) (*G.Node, error) {
+					diff := G.Must(G.Sub(f, plainVector(f.Graph(), "y", y[r*c:(r+1)*c])))
+					return G.Mul(G.NewConstant(0.5), G.Must(G.Sum(G.Must(G.Square(diff)))))
 				})
+				if err != nil {
+					t.Fatal(err)
+				}
 				if e := relative(perSample[r*p:(r+1)*p], plain); e > 1e-10 {
 					t.Fatalf("g_%d from its factors: relative difference %.2g", r, e)
 				}
@@ -342,7 +393,7 @@ func TestStructureOfUnitSeeds(t *testing.T) {
 	for k := range 3 {
 		for r := range 4 {
 			for o := range 6 {
-				if got, want := f[1].Shared[k*6+o]*f[1].Scale[r*6+o], f[1].Cotangent[(k*4+r)*6+o]; got != want {
+				if got, want := f[1].Shared[k*6+o]*f[1].Scale[r*6+o], f[1].Cotangent[(r*3+k)*6+o]; got != want {
 					t.Fatalf("shared⊙scale at seed %d, sample %d, unit %d: %g, cotangent %g", k, r, o, got, want)
 				}
 			}

@@ -18,7 +18,7 @@ import (
 //	normal          standard deviation g/√fan_in
 //	zeros           0
 //
-// Biases are 0 in every scheme.
+// Biases are 0 and the gains of normalisations 1 in every scheme.
 type Scheme string
 
 // The initialisation schemes.
@@ -52,10 +52,13 @@ func Initialise[T Float](n *Network, scheme Scheme, gain float64, seed uint64) (
 	random := rand.New(rand.NewPCG(seed, stream))
 	w := make([]T, n.Parameters())
 	for _, p := range n.layout {
-		if p.IsBias() {
+		view := View(w, p)
+		if !p.Drawn {
+			for i := range view {
+				view[i] = T(p.Start)
+			}
 			continue
 		}
-		view := View(w, p)
 		for i := range view {
 			view[i] = T(gain * draw(random, scheme, float64(p.FanIn), float64(p.FanOut)))
 		}

@@ -3,6 +3,7 @@ package graphs
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Shape is the shape of one sample's value, without the batch: (features) or
@@ -18,8 +19,9 @@ func (s Shape) Size() int {
 	return n
 }
 
-// Layer is one module of a sequential network: Dense, Conv2D, MaxPool2D, AvgPool2D,
-// Flatten or Activation.
+// Layer is one module of a sequential network: Dense, Conv2D, MaxPool2D,
+// AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Residual, or a
+// Custom one of the user's own.
 type Layer interface {
 	// resolve returns the shape of the layer's output and its parameters, named
 	// without the layer's position and without offsets.
@@ -35,15 +37,16 @@ type Network struct {
 	output Shape
 }
 
-// placed is a layer at its position in the sequence.
+// placed is a layer at its position in the network.
 type placed struct {
 	Layer
-	index      int
-	in, out    Shape
-	parameters []Parameter // with full names and offsets
+	path            string // of the layer: its index, after that of the blocks it is in
+	in, out         Shape
+	parameters      []Parameter // with full names and offsets
+	block, shortcut []placed    // of a Residual
 }
 
-func (p placed) name(what string) string { return fmt.Sprintf("%d.%s", p.index, what) }
+func (p placed) name(what string) string { return p.path + "." + what }
 
 // New resolves a sequence of layers for samples of the given shape. Parameters
 // are named by the position of their layer, as torch.nn.Sequential does.
@@ -52,33 +55,44 @@ func New(input Shape, layers ...Layer) (*Network, error) {
 		return nil, fmt.Errorf("graphs: build a network for inputs of shape %v: every dimension must be at least 1", input)
 	}
 	n := &Network{input: slices.Clone(input)}
-	shape, offset := n.input, 0
-	for i, layer := range layers {
-		if layer == nil {
-			return nil, fmt.Errorf("graphs: layer %d is nil", i)
-		}
-		out, parameters, err := layer.resolve(shape)
-		if err != nil {
-			return nil, fmt.Errorf("graphs: layer %d (%T) on inputs of shape %v: %w", i, layer, shape, err)
-		}
-		p := placed{Layer: layer, index: i, in: shape, out: out}
-		for _, q := range parameters {
-			q.Name, q.Offset = p.name(q.Name), offset
-			offset += q.Size()
-			p.parameters = append(p.parameters, q)
-		}
-		n.layers = append(n.layers, p)
-		n.layout = append(n.layout, p.parameters...)
-		shape = out
+	var err error
+	if n.layers, n.output, err = n.place("", n.input, layers); err != nil {
+		return nil, err
 	}
 	if len(n.layout) == 0 {
 		return nil, fmt.Errorf("graphs: a network of %d layers without a parameter has nothing to train; add a Dense layer", len(layers))
 	}
-	if len(shape) != 1 {
-		return nil, fmt.Errorf("graphs: the last layer gives shape %v, a network's output is a vector", shape)
+	if len(n.output) != 1 {
+		return nil, fmt.Errorf("graphs: the last layer gives shape %v, a network's output is a vector", n.output)
 	}
-	n.output = shape
 	return n, nil
+}
+
+// place resolves a sequence of layers and adds their parameters to the layout.
+func (n *Network) place(prefix string, in Shape, layers []Layer) (all []placed, out Shape, err error) {
+	for i, layer := range layers {
+		p := placed{Layer: layer, path: prefix + strconv.Itoa(i), in: in}
+		if layer == nil {
+			return nil, nil, fmt.Errorf("graphs: layer %s is nil", p.path)
+		}
+		out, parameters, err := layer.resolve(in)
+		if err != nil {
+			return nil, nil, fmt.Errorf("graphs: layer %s (%T) on inputs of shape %v: %w", p.path, layer, in, err)
+		}
+		for _, q := range parameters {
+			q.Name, q.Offset = p.name(q.Name), n.layout.Size()
+			p.parameters = append(p.parameters, q)
+			n.layout = append(n.layout, q)
+		}
+		if r, ok := layer.(Residual); ok {
+			if out, err = n.placeResidual(&p, r); err != nil {
+				return nil, nil, err
+			}
+		}
+		p.out = out
+		all, in = append(all, p), out
+	}
+	return all, in, nil
 }
 
 // Input returns the shape of one sample.
@@ -95,10 +109,12 @@ func (n *Network) Parameters() int { return n.layout.Size() }
 
 // Widths returns the number of values that one sample has in the network, the sum
 // over the outputs of all layers.
-func (n *Network) Widths() int {
+func (n *Network) Widths() int { return widths(n.layers) }
+
+func widths(layers []placed) int {
 	sum := 0
-	for _, l := range n.layers {
-		sum += l.out.Size()
+	for _, l := range layers {
+		sum += l.out.Size() + widths(l.block) + widths(l.shortcut)
 	}
 	return sum
 }

@@ -8,8 +8,13 @@ type Parameter struct {
 	Name   string // as in a PyTorch nn.Sequential state_dict: "0.weight", "0.bias"
 	Shape  []int  // dense: weight (d_out, d_in), bias (d_out)
 	Offset int    // position of its first element in w ∈ ℝ^P
-	FanIn  int    // number of inputs that meet in one output of the layer
-	FanOut int    // number of outputs that one input of the layer reaches
+
+	// Drawn: the initial values are drawn by the scheme, from FanIn, the number of
+	// inputs that meet in one output of the layer, and FanOut, the number of outputs
+	// that one input reaches. Otherwise they are Start.
+	Drawn         bool
+	FanIn, FanOut int
+	Start         float64
 }
 
 // Size returns the number of elements of the parameter.
@@ -20,9 +25,6 @@ func (p Parameter) Size() int {
 	}
 	return n
 }
-
-// IsBias reports whether the parameter is added rather than multiplied.
-func (p Parameter) IsBias() bool { return len(p.Shape) == 1 }
 
 // Layout places named tensors in one flat vector w ∈ ℝ^P, in order and without
 // gaps.

@@ -11,9 +11,9 @@ import (
 )
 
 // operation is a Gorgonia operation on row-major matrices whose forward function
-// and pullback are ours. It owns its result: the memory is allocated when the
-// graph is built, written by every run and valid until the next one. So a run
-// allocates nothing, and no register of the tape machine is ever shared.
+// and pullback are ours. It owns its result: the memory is given to it when the
+// graph is compiled, written by every run and valid until the next one. So a run
+// allocates nothing.
 //
 // An operation belongs to one node of one graph; its name makes the node unique,
 // because Gorgonia merges nodes of equal hash.
@@ -21,18 +21,19 @@ type operation[T Float] struct {
 	name     string
 	operands []int // dimensions of each operand
 	shape    tensor.Shape
-	result   *tensor.Dense
-	values   []T // what result holds
+	values   []T // the result; nil until the graph is compiled, and for results nobody reads
 
-	// run writes values from the operands. nil: nobody reads the values.
+	// run writes values from the operands.
 	run func(operands [][]T)
+	// prepare, if not nil, allocates what run needs beside its operands, of about
+	// extra elements.
+	prepare func()
+	extra   int
 	// wrt says which operands have a pullback.
 	wrt []bool
 	// pull returns, for each operand, the node of its cotangent, or nil where wrt
 	// is false. The cotangent grad may be a stack (see the package comment).
 	pull func(operands G.Nodes, output, grad *G.Node) (G.Nodes, error)
-
-	operandValues [][]T // scratch of Do
 }
 
 var (
@@ -43,9 +44,6 @@ var (
 // apply adds an operation with a result of the given shape to the graph.
 func apply[T Float](o *operation[T], shape tensor.Shape, operands ...*G.Node) (*G.Node, error) {
 	o.shape = shape
-	o.values = make([]T, shape.TotalSize())
-	o.result = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(o.values))
-	o.operandValues = make([][]T, len(operands))
 	if o.wrt == nil {
 		o.wrt = make([]bool, len(operands))
 	}
@@ -77,22 +75,32 @@ func (o *operation[T]) Type() hm.Type {
 // InferShape implements gorgonia.Op.
 func (o *operation[T]) InferShape(...G.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
-// Do implements gorgonia.Op.
+// Do implements gorgonia.Op, for Gorgonia's own machines. An Evaluator calls run.
 func (o *operation[T]) Do(operands ...G.Value) (G.Value, error) {
-	if len(operands) != len(o.operandValues) {
-		return nil, fmt.Errorf("graphs: operation %s takes %d operands, found %d", o.name, len(o.operandValues), len(operands))
+	if len(operands) != len(o.operands) {
+		return nil, fmt.Errorf("graphs: operation %s takes %d operands, found %d", o.name, len(o.operands), len(operands))
 	}
+	values := make([][]T, len(operands))
 	for i, v := range operands {
 		d, ok := v.(*tensor.Dense)
 		if !ok {
 			return nil, fmt.Errorf("graphs: operand %d of operation %s is a %T, not a dense tensor", i, o.name, v)
 		}
-		o.operandValues[i] = denseValues[T](d)
+		values[i] = denseValues[T](d)
 	}
-	if o.run != nil {
-		o.run(o.operandValues)
+	if o.values == nil {
+		o.allocate(make([]T, o.shape.TotalSize()))
 	}
-	return o.result, nil
+	o.run(values)
+	return tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(o.values)), nil
+}
+
+// allocate gives the operation memory for its result.
+func (o *operation[T]) allocate(values []T) {
+	o.values = values
+	if o.prepare != nil {
+		o.prepare()
+	}
 }
 
 // denseValues returns the elements of d without copying.

@@ -8,32 +8,74 @@ import (
 )
 
 // Apply returns J(x_n)·v (N, K) for a direction v ∈ ℝ^P in weight space, from the
-// factors of J seeded with the unit vectors: Σ_layers δ_k·(V a + v_b), where V
-// and v_b are the layer's part of v. 2·N·(d_in·d_out + K·d_out) FLOPs a layer.
+// factors of J: Σ_layers δ_k·(V a + v_b), where V and v_b are the layer's part of v.
+// 2·N·T·(d_in·d_out + K·d_out) FLOPs a layer.
 func Apply[T Float](engine compute.Engine, factors []Factor[T], v []T) []float64 {
 	var out []float64
-	for _, f := range factors {
+	for i := range factors {
+		f := &factors[i]
 		if out == nil {
 			out = make([]float64, f.Rows*f.Stacks)
 		}
-		u := make([]T, f.Rows*f.OutWidth)
-		if f.Bias >= 0 {
-			for n := range f.Rows {
-				copy(u[n*f.OutWidth:(n+1)*f.OutWidth], v[f.Bias:f.Bias+f.OutWidth])
+		if f.kind() == formedAlready {
+			for r := range out {
+				out[r] += dotWide(f.Cotangent[r*f.OutWidth:(r+1)*f.OutWidth], v[f.Weight:])
 			}
+			continue
 		}
-		blas.Gemm(engine, gblas.NoTrans, gblas.Trans, f.Rows, f.OutWidth, f.InWidth, 1, f.Input, f.InWidth,
-			v[f.Weight:f.Weight+f.OutWidth*f.InWidth], f.InWidth, 1, u, f.OutWidth)
-		for k := range f.Stacks {
-			for n := range f.Rows {
-				δ, du := f.Cotangent[(k*f.Rows+n)*f.OutWidth:][:f.OutWidth], u[n*f.OutWidth:][:f.OutWidth]
-				var sum float64
-				for j := range δ {
-					sum += float64(δ[j]) * float64(du[j])
-				}
-				out[n*f.Stacks+k] += sum
+		for r, u := range f.moved(engine, v) {
+			for k := range f.Stacks {
+				out[r*f.Stacks+k] += dotWide(f.Cotangent[(r*f.Stacks+k)*len(u):][:len(u)], u)
 			}
 		}
 	}
 	return out
+}
+
+// moved calls its reader with V·U_n + v_b (d_out, T) for every sample.
+func (f *Factor[T]) moved(engine compute.Engine, v []T) func(yield func(n int, u []T) bool) {
+	width := f.OutWidth * f.Positions
+	weight := v[f.Weight : f.Weight+f.OutWidth*f.InWidth]
+	bias := func(j int) T {
+		if f.Bias < 0 {
+			return 0
+		}
+		return v[f.Bias+j]
+	}
+	return func(yield func(n int, u []T) bool) {
+		if f.kind() == outerProduct {
+			u := make([]T, f.Rows*width)
+			for i := range u {
+				u[i] = bias(i % width)
+			}
+			blas.Gemm(engine, gblas.NoTrans, gblas.Trans, f.Rows, width, f.InWidth, 1, f.Input, f.InWidth, weight, f.InWidth, 1, u, width)
+			for n := range f.Rows {
+				if !yield(n, u[n*width:(n+1)*width]) {
+					return
+				}
+			}
+			return
+		}
+		u, unfolded := make([]T, width), make([]T, f.InWidth*f.Positions)
+		for n := range f.Rows {
+			f.Unfold(f.image(n), unfolded)
+			for i := range u {
+				u[i] = bias(i / f.Positions)
+			}
+			blas.Gemm(engine, gblas.NoTrans, gblas.NoTrans, f.OutWidth, f.Positions, f.InWidth, 1, weight, f.InWidth, unfolded, f.Positions, 1, u, f.Positions)
+			if !yield(n, u) {
+				return
+			}
+		}
+	}
+}
+
+// dotWide returns a·b in float64, over the length of a.
+func dotWide[T Float](a, b []T) float64 {
+	var sum float64
+	b = b[:len(a)]
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
 }

@@ -33,6 +33,18 @@ type network struct {
 	fixedInput bool // the first layer's inputs are data
 	unit       bool // the last layer's cotangents are unit vectors, given as many seeds as outputs
 	shared     bool // the layer before has cotangents shared⊙scale
+	explicit   bool // the second layer's gradients are formed
+	positions  int  // of every layer but the last; 0 and 1: dense
+}
+
+// unfold makes U (d, T) of an image of d+T−1 values: overlapping windows, as those of
+// a convolution in one dimension.
+func unfold(d, positions int) func(image, u []float64) {
+	return func(image, u []float64) {
+		for i := range d {
+			copy(u[i*positions:(i+1)*positions], image[i:])
+		}
+	}
 }
 
 func (n network) parameters() int {
@@ -62,25 +74,38 @@ func (n network) factors(fixed, free uint64, rows, k int) []Factor[float64] {
 	for l := range last + 1 {
 		in, width := n.widths[l], n.widths[l+1]
 		f := Factor[float64]{Layer: fmt.Sprint(l), Rows: rows, Stacks: k, InWidth: in, OutWidth: width, Weight: offset, Bias: -1,
-			Input: draw(random, rows*in), Cotangent: draw(random, k*rows*width)}
+			Positions: 1, Input: draw(random, rows*in), Cotangent: draw(random, k*rows*width)}
 		offset += in * width
+		if n.positions > 1 && l < last {
+			f.Positions, f.Unfold = n.positions, unfold(in, n.positions)
+			f.Input, f.Cotangent = draw(random, rows*(in+n.positions-1)), draw(random, k*rows*width*n.positions)
+		}
+		if n.explicit && l == 1 {
+			f.Positions, f.InWidth, f.OutWidth, f.Input, f.Unfold = 1, 0, in*width, nil, nil
+			f.Cotangent = draw(random, k*rows*in*width)
+			if n.bias {
+				offset += width
+			}
+			out = append(out, f)
+			continue
+		}
 		if n.bias {
 			f.Bias = offset
 			offset += width
 		}
 		if l == 0 && n.fixedInput {
-			f.FixedInput, f.Input = true, draw(constant, rows*in)
+			f.FixedInput, f.Input = true, draw(constant, len(f.Input))
 		}
 		if l == last && n.unit && k == width {
 			f.Unit, f.Cotangent = true, make([]float64, k*rows*width)
 			for r := range k * rows {
-				f.Cotangent[r*width+r/rows] = 1
+				f.Cotangent[r*width+r%k] = 1
 			}
 		}
 		if l == last-1 && n.shared {
 			f.Shared, f.Scale = draw(random, k*width), draw(random, rows*width)
 			for i := range f.Cotangent {
-				f.Cotangent[i] = f.Shared[i/(rows*width)*width+i%width] * f.Scale[i%(rows*width)]
+				f.Cotangent[i] = f.Shared[i%(k*width)] * f.Scale[i/(k*width)*width+i%width]
 			}
 		}
 		out = append(out, f)
@@ -88,20 +113,34 @@ func (n network) factors(fixed, free uint64, rows, k int) []Factor[float64] {
 	return out
 }
 
-// explicit returns the gradients (K, N, P) that factors stand for: the plain
+// explicit returns the gradients (N, K, P) that factors stand for: the plain
 // twin of everything in this package.
 func explicit(factors []Factor[float64], p int) []float64 {
 	k, rows := factors[0].Stacks, factors[0].Rows
 	j := make([]float64, k*rows*p)
 	for _, f := range factors {
+		t := f.Positions
 		for r := range k * rows {
+			u := []float64(nil)
+			switch f.kind() {
+			case outerProduct:
+				u = f.Input[r/k*f.InWidth:][:f.InWidth]
+			case sharedWeights:
+				u = make([]float64, f.InWidth*t)
+				f.Unfold(f.image(r/k), u)
+			}
 			for o := range f.OutWidth {
-				δ := f.Cotangent[r*f.OutWidth+o]
-				for i := range f.InWidth {
-					j[r*p+f.Weight+o*f.InWidth+i] += δ * f.Input[r%rows*f.InWidth+i]
-				}
-				if f.Bias >= 0 {
-					j[r*p+f.Bias+o] += δ
+				for s := range t {
+					δ := f.Cotangent[(r*f.OutWidth+o)*t+s]
+					if u == nil {
+						j[r*p+f.Weight+o] += δ
+					}
+					for i := range f.InWidth {
+						j[r*p+f.Weight+o*f.InWidth+i] += δ * u[i*t+s]
+					}
+					if f.Bias >= 0 {
+						j[r*p+f.Bias+o] += δ
+					}
 				}
 			}
 		}
@@ -149,6 +188,14 @@ func contractionCases() []contractionCase {
 		{name: "linear model", net: network{widths: []int{3, 2}, bias: true, fixedInput: true, unit: true}, queries: 2, train: 3, k: 2, k2: 2, weights: [][]float64{{0.25, 0.5}, {0.1, 0}, {0.25, 0.5}}},
 		{name: "ones", net: network{widths: []int{1, 1}}, queries: 1, train: 1, k: 1, k2: 1, weights: [][]float64{{1}}},
 		{name: "hundred outputs", net: network{widths: []int{3, 4, 100}, bias: true, shared: true}, queries: 2, train: 3, k: 100, k2: 100, weights: [][]float64{{1}}},
+		{name: "formed gradients", net: network{widths: []int{3, 5, 4, 2}, bias: true, explicit: true, fixedInput: true, unit: true}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.3, 0.5, 0.2}, {0, 1, 0}, {0.3, 0.5, 0.2}}},
+		{name: "shared weights, formed", net: network{widths: []int{3, 2, 2}, bias: true, positions: 40, fixedInput: true}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.3, 0.5, 0.2}, {0, 1, 0}}},
+		{name: "shared weights, paired", net: network{widths: []int{30, 20, 2}, bias: true, positions: 2}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.3, 0.5, 0.2}, {0, 1, 0}}},
+		{name: "shared weights, paired, no bias, one seed", net: network{widths: []int{30, 20, 8, 2}, positions: 2}, queries: 3, train: 7, k: 2, k2: 1, weights: [][]float64{{0, 0.5, 0.2}}},
+		{name: "shared weights, paired, column weights", net: network{widths: []int{30, 20, 2}, bias: true, positions: 2}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1, width: 6, offset: 1},
+		{name: "shared weights, formed, column weights", net: network{widths: []int{3, 2, 2}, positions: 40}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1, width: 6, offset: 1},
+		{name: "shared weights in chunks", net: network{widths: []int{3, 2, 2}, bias: true, positions: 40}, queries: 2, train: 11, k: 1, k2: 1, weights: [][]float64{{1}}},
+		{name: "shared weights, pairs in tiles", net: network{widths: []int{30, 20, 1}, bias: true, positions: 2}, queries: 2, train: 11, k: 1, k2: 1, weights: [][]float64{{1}}},
 		{name: "several tiles each way", net: all, queries: rowTile + 1, train: columnTile + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
 		{name: "block of a wider sum", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}, width: 9, offset: 3},
 		{name: "column weights", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1},
@@ -184,10 +231,10 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 								for i := range test.train {
 									scale := -0.5 * w[j]
 									if columns != nil {
-										scale *= columns[k2*test.train+i]
+										scale *= columns[i*test.k2+k2]
 									}
-									want[n][((m*test.k+k)*test.k2+k2)*width+test.offset+i] += scale *
-										dot(q[(k*test.queries+m)*p:][:p], g[(k2*test.train+i)*p:][:p])
+									want[n][((m*test.k+k)*width+test.offset+i)*test.k2+k2] += scale *
+										dot(q[(m*test.k+k)*p:][:p], g[(i*test.k2+k2)*p:][:p])
 								}
 							}
 						}
@@ -195,6 +242,9 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 				}
 			}
 			c := NewContraction[float64](gonum(t))
+			if test.train == 11 { // some samples at a time
+				c.formedElements, c.pairElements = 25, 12
+			}
 			for range 2 { // the second time with kept Grams
 				for n := range outer {
 					clear(outer[n][0].Values)
@@ -220,11 +270,15 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 				trace := []Sum{{Values: make([]float64, test.queries*width), Width: width, Offset: test.offset, Scale: -0.5}}
 				c.Prepare(nodes, train, [][]float64{w})
 				c.Trace(train, [][]Sum{trace})
-				sum := make([]float64, len(trace[0].Values))
+				diagonal := []Sum{{Values: make([]float64, test.queries*test.k*width), Width: width, Offset: test.offset, Scale: -0.5}}
+				c.Diagonal(train, [][]Sum{diagonal})
+				sum, each := make([]float64, len(trace[0].Values)), make([]float64, len(diagonal[0].Values))
 				for m := range test.queries {
 					for k := range test.k {
 						for i := range test.train {
-							sum[m*width+test.offset+i] += want[n][((m*test.k+k)*test.k2+k)*width+test.offset+i]
+							v := want[n][((m*test.k+k)*width+test.offset+i)*test.k2+k]
+							sum[m*width+test.offset+i] += v
+							each[(m*test.k+k)*width+test.offset+i] = v
 						}
 					}
 				}
@@ -233,6 +287,9 @@ func TestContractionEqualsExplicitJacobians(t *testing.T) {
 				}
 				if d := maxDifference(trace[0].Values, sum); d > 1e-12 {
 					t.Fatalf("trace %d: relative difference %.2g", n, d)
+				}
+				if d := maxDifference(diagonal[0].Values, each); d > 1e-12 {
+					t.Fatalf("diagonal %d: relative difference %.2g", n, d)
 				}
 			}
 		})
@@ -262,7 +319,15 @@ func TestContractionBitsDoNotDependOnCores(t *testing.T) {
 }
 
 func TestApplyEqualsExplicitJacobian(t *testing.T) {
-	net := network{widths: []int{3, 5, 4, 2}, bias: true}
+	for _, net := range []network{
+		{widths: []int{3, 5, 4, 2}, bias: true}, {widths: []int{3, 5, 4, 2}, bias: true, explicit: true}, {widths: []int{3, 5, 4, 2}, bias: true, positions: 3}, {widths: []int{3, 5, 2}},
+	} {
+		applyEqualsExplicit(t, net)
+	}
+}
+
+func applyEqualsExplicit(t *testing.T, net network) {
+	t.Helper()
 	factors, p := net.factors(1, 2, 6, 2), net.parameters()
 	random := rand.New(rand.NewPCG(3, 3))
 	v := make([]float64, p)
@@ -272,7 +337,7 @@ func TestApplyEqualsExplicitJacobian(t *testing.T) {
 	got, j := Apply(gonum(t), factors, v), explicit(factors, p)
 	for n := range 6 {
 		for k := range 2 {
-			if want := dot(j[(k*6+n)*p:][:p], v); math.Abs(got[n*2+k]-want) > 1e-12*math.Abs(want)+1e-13 {
+			if want := dot(j[(n*2+k)*p:][:p], v); math.Abs(got[n*2+k]-want) > 1e-12*math.Abs(want)+1e-12 {
 				t.Fatalf("sample %d, output %d: %g, want %g", n, k, got[n*2+k], want)
 			}
 		}

@@ -2,35 +2,37 @@ package pathkernel
 
 import "slices"
 
-// Sum is where a contraction adds to:
+// Sum is where a contraction adds to. With K_j the product of the query's factors at
+// node j with the training factors and K̄ = Σ_j weights[j]·K_j,
 //
-//	Values[m, k, k′, Offset+i] += Scale·Columns[k′,i]·Σ_j weights[j]·K_j[m, k, k′, i]
+//	Outer     Values[m, k, Offset+i, k′] += Scale·Columns[i,k′]·K̄[m, k, i, k′]
+//	Trace     Values[m, Offset+i]        += Scale·Σ_k K̄[m, k, i, k]
+//	Diagonal  Values[m, k, Offset+i]     += Scale·K̄[m, k, i, k]
 //
-// where K_j is the product of the query's factors at node j with the training
-// factors. The layout is row-major with Width training samples in a row.
+// The layout is row-major with Width training samples in a row.
 type Sum struct {
-	Values  []float64 // outer: (M, K, K′, Width); trace: (M, Width)
+	Values  []float64 // (M, K, Width, K′), (M, Width), (M, K, Width)
 	Width   int
 	Offset  int
 	Scale   float64
-	Columns []float64 // (K′, N), or nil for 1
+	Columns []float64 // (N, K′), or nil for 1
 }
 
-// term is one half-finished product of a layer: an input Gram and a query
-// cotangent, and the integrals over nodes that it counts in.
+// term is one half-finished product of a layer: query cotangents, the Gram of the
+// inputs beside them, and the integrals over nodes that they count in.
 type term[T Float] struct {
 	layer     int
-	input     []T // (M, d_in)
-	fixed     bool
-	bias      T
-	cotangent []T // (K, M, d_out)
+	width     int // of a cotangent
+	cotangent []T // (M, K, width)
 	unit      bool
-	shared    []T // (K, d_out), with scale (M, d_out); or nil
+	shared    []T // (K, width), with scale (M, width); or nil
 	scale     []T
 	uses      []use
 
-	gram  []T // a·a′ + bias (M, N)
-	mixed []T // scratch of a trace (M, d_out)
+	input []T // (M, d_in), nil: there is no Gram
+	fixed bool
+	bias  T
+	gram  []T // a·a′ + bias (M, N), nil: 1
 }
 
 // use says with which weight a term counts in an integral.
@@ -43,23 +45,13 @@ type use struct {
 // its constant halves allow; weights holds those of each integral on the nodes. Where
 // the inputs are data, Σ_j w_j(a·a′)(δ_j·γ) = (a·a′)((Σ_j w_jδ_j)·γ) is one
 // product for each distinct vector of weights; likewise where the cotangents are
-// unit vectors. Otherwise it is one for each node.
+// unit vectors, and where gradients are formed. Otherwise it is one for each node.
 func (c *Contraction[T]) termsOf(layer int, nodes [][]Factor[T], weights [][]float64) []term[T] {
-	var all []term[T]
-	if first := &nodes[0][layer]; !first.FixedInput && !first.Unit {
-		for j := range nodes {
-			t := single(layer, &nodes[j][layer])
-			for i, w := range weights {
-				if w[j] != 0 {
-					t.uses = append(t.uses, use{i, w[j]})
-				}
-			}
-			if len(t.uses) > 0 {
-				all = append(all, t)
-			}
-		}
-		return all
+	first := &nodes[0][layer]
+	if first.kind() == outerProduct && !first.FixedInput && !first.Unit {
+		return perNode(layer, nodes, weights)
 	}
+	var all []term[T]
 	for i, w := range weights {
 		same := func(other []float64) bool { return slices.Equal(other, w) }
 		if slices.IndexFunc(weights, same) < i {
@@ -79,20 +71,31 @@ func (c *Contraction[T]) termsOf(layer int, nodes [][]Factor[T], weights [][]flo
 	return all
 }
 
+// perNode returns a term for each node that an integral counts.
+func perNode[T Float](layer int, nodes [][]Factor[T], weights [][]float64) (all []term[T]) {
+	for j := range nodes {
+		t := single(layer, &nodes[j][layer])
+		for i, w := range weights {
+			if w[j] != 0 {
+				t.uses = append(t.uses, use{i, w[j]})
+			}
+		}
+		if len(t.uses) > 0 {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
 func single[T Float](layer int, f *Factor[T]) term[T] {
-	return term[T]{layer: layer, input: f.Input, fixed: f.FixedInput, bias: f.bias(), cotangent: f.Cotangent, unit: f.Unit,
-		shared: f.Shared, scale: f.Scale}
+	return term[T]{layer: layer, width: f.OutWidth * f.Positions, cotangent: f.Cotangent, unit: f.Unit, shared: f.Shared, scale: f.Scale,
+		input: f.Input, fixed: f.FixedInput, bias: f.bias()}
 }
 
 // averaged returns the term of a layer with a constant half, its other half
 // averaged over the nodes, and the weight it has left; none when no node has one.
 func (c *Contraction[T]) averaged(layer int, nodes [][]Factor[T], weights []float64) (t term[T], weight float64, any bool) {
-	var used []int
-	for j, w := range weights {
-		if w != 0 {
-			used = append(used, j)
-		}
-	}
+	used := nonZero(weights)
 	if len(used) == 0 {
 		return t, 0, false
 	}
@@ -108,31 +111,47 @@ func (c *Contraction[T]) averaged(layer int, nodes [][]Factor[T], weights []floa
 		return t, weight, true
 	}
 	t.shared, t.scale = nil, nil // of one node, not of their mean
-	half := func(f *Factor[T]) []T { return f.Cotangent }
-	if !f.FixedInput {
-		half = func(f *Factor[T]) []T { return f.Input }
-		t.bias = 0
+	if f.FixedInput || f.kind() == formedAlready {
+		t.cotangent = c.mean(used, weights, func(j int) []T { return nodes[j][layer].Cotangent })
+		return t, 1, true
 	}
-	mean := nth(&c.means, c.averages, len(half(f)))
-	c.averages++
-	clear(mean)
-	c.engine.Tiles(len(mean), averageTile, func(lo, hi int) {
-		for _, j := range used {
-			w, to := T(weights[j]), mean[lo:hi]
-			for i, v := range half(&nodes[j][layer])[lo:hi] {
-				to[i] += w * v
-			}
-		}
-	})
-	if !f.FixedInput {
-		for _, j := range used {
-			t.bias += T(weights[j]) * f.bias()
-		}
-	}
-	if f.FixedInput {
-		t.cotangent = mean
-	} else {
-		t.input = mean
+	t.input = c.mean(used, weights, func(j int) []T { return nodes[j][layer].Input })
+	t.bias = 0
+	for _, j := range used {
+		t.bias += T(weights[j]) * f.bias()
 	}
 	return t, 1, true
+}
+
+// nonZero returns the nodes that have a weight.
+func nonZero(weights []float64) (used []int) {
+	for j, w := range weights {
+		if w != 0 {
+			used = append(used, j)
+		}
+	}
+	return used
+}
+
+// mean returns the weighted sum over nodes of some of their values, in scratch that
+// is valid until the next Prepare.
+func (c *Contraction[T]) mean(used []int, weights []float64, values func(j int) []T) []T {
+	mean := nth(&c.means, c.averages, len(values(used[0])))
+	c.averages++
+	c.engine.Tiles(len(mean), averageTile, func(lo, hi int) {
+		to := mean[lo:hi]
+		clear(to)
+		for _, j := range used {
+			addScaled(to, T(weights[j]), values(j)[lo:hi])
+		}
+	})
+	return mean
+}
+
+// addScaled adds w·v to sum.
+func addScaled[T Float](sum []T, w T, v []T) {
+	v = v[:len(sum)]
+	for i := range sum {
+		sum[i] += w * v[i]
+	}
 }

@@ -30,8 +30,8 @@ type Machine struct {
 	outputs       int       // C
 	samples       int       // N
 	contributions []float64 // (M, C, N)
-	pathKernel    []float64 // trace: (M, N); full: (M, C, C′, N)
-	numerators    []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, C′, N)
+	pathKernel    []float64 // trace: (M, N); full: (M, C, N, C)
+	numerators    []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, N, C)
 	bound         float64   // the largest |ℓ′|/B met
 	single        bool      // fed with float32 factors
 }
@@ -69,10 +69,8 @@ func (m *Machine) Regularization() []float64 { return make([]float64, m.queries*
 
 // PathKernel returns K^p, which is ∫tr K dτ (M, N) of a trace kernel, ∫K dτ
 // (M, C, N, C) of a full one, nil of none. Time τ is the sum of learning rates.
+// The slice belongs to the machine.
 func (m *Machine) PathKernel() []float64 {
-	if m.kernel == FullKernel {
-		return m.samplesBeforeSeeds(m.pathKernel)
-	}
 	return m.pathKernel
 }
 
@@ -102,24 +100,7 @@ func (m *Machine) Coefficients() []float64 {
 			a[i] = q / kernel[i]
 		}
 	}
-	if m.kernel == FullKernel {
-		return m.samplesBeforeSeeds(a)
-	}
 	return a
-}
-
-// samplesBeforeSeeds reorders (M, C, C′, N) to (M, C, N, C′).
-func (m *Machine) samplesBeforeSeeds(in []float64) []float64 {
-	out := make([]float64, len(in))
-	c, n := m.outputs, m.samples
-	for block := 0; block < len(in); block += c * n {
-		for k := range c {
-			for i := range n {
-				out[block+i*c+k] = in[block+k*n+i]
-			}
-		}
-	}
-	return out
 }
 
 // Predict returns the machine's outputs ŷ = b + Σ_i Q + R (M, C), given b = f(x; w_0).

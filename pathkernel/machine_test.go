@@ -11,14 +11,12 @@ import (
 // are the Jacobian.
 func scalar(jacobian ...[]float64) []Factor[float64] {
 	n, k := len(jacobian), len(jacobian[0])
-	f := Factor[float64]{Rows: n, Stacks: k, InWidth: 1, OutWidth: 1, Bias: -1}
+	f := Factor[float64]{Rows: n, Stacks: k, Positions: 1, InWidth: 1, OutWidth: 1, Bias: -1}
 	for range jacobian {
 		f.Input = append(f.Input, 1)
 	}
-	for c := range k {
-		for i := range n {
-			f.Cotangent = append(f.Cotangent, jacobian[i][c])
-		}
+	for _, row := range jacobian {
+		f.Cotangent = append(f.Cotangent, row...)
 	}
 	return []Factor[float64]{f}
 }
@@ -153,7 +151,7 @@ func TestCoefficientsTimesKernelIsContribution(t *testing.T) {
 			for c := range outputs {
 				for i := range samples {
 					for j := range f.OutWidth {
-						summed[i*f.OutWidth+j] += derivatives[i*outputs+c] * f.Cotangent[(c*samples+i)*f.OutWidth+j]
+						summed[i*f.OutWidth+j] += derivatives[i*outputs+c] * f.Cotangent[(i*outputs+c)*f.OutWidth+j]
 					}
 				}
 			}
@@ -164,7 +162,7 @@ func TestCoefficientsTimesKernelIsContribution(t *testing.T) {
 		for _, first := range []int{0, 3} {
 			count := min(3, samples-first)
 			p.Add(nodes, Block[float64]{First: first, Gradient: Rows(gradient, first, count),
-				Derivatives: derivatives[first*outputs : (first+count)*outputs], Jacobian: rows(jacobian, first, count)}, samples)
+				Derivatives: derivatives[first*outputs : (first+count)*outputs], Jacobian: Rows(jacobian, first, count)}, samples)
 		}
 	}
 	a, k, q := m.Coefficients(), m.PathKernel(), m.Contributions()
@@ -183,21 +181,6 @@ func TestCoefficientsTimesKernelIsContribution(t *testing.T) {
 	if c := m.Conditioning(); c.SmallKernel != 0 || c.MaxCoefficient == 0 || math.Abs(c.Bound-0.4571428571428572/4) > 1e-3 {
 		t.Errorf("conditioning %+v", c)
 	}
-}
-
-// rows returns the factors of some samples, of any number of stacks.
-func rows(factors []Factor[float64], first, count int) []Factor[float64] {
-	block := make([]Factor[float64], len(factors))
-	for l, f := range factors {
-		block[l] = f
-		block[l].Rows, block[l].Input = count, f.Input[first*f.InWidth:(first+count)*f.InWidth]
-		block[l].Cotangent = nil
-		for c := range f.Stacks {
-			at := (c*f.Rows + first) * f.OutWidth
-			block[l].Cotangent = append(block[l].Cotangent, f.Cotangent[at:at+count*f.OutWidth]...)
-		}
-	}
-	return block
 }
 
 // For one output a_i(x) is a mean of −ℓ′_i/B with weights K: here K = 1 then 3 and

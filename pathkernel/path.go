@@ -125,21 +125,12 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 		c.Trace(b.Jacobian, sums)
 		return
 	}
-	derivatives := transposed(b.Derivatives, p.machines[0].outputs)
+	derivatives := make([]float64, len(b.Derivatives))
+	for i, d := range b.Derivatives {
+		derivatives[i] = float64(d)
+	}
 	for i, m := range p.machines {
 		sums[i] = append(sums[i], Sum{Values: m.numerators, Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
 	}
 	c.Outer(b.Jacobian, sums)
-}
-
-// transposed returns (C, N) of (N, C), in float64.
-func transposed[T Float](v []T, columns int) []float64 {
-	rows := len(v) / columns
-	out := make([]float64, len(v))
-	for i := range rows {
-		for c := range columns {
-			out[c*rows+i] = float64(v[i*columns+c])
-		}
-	}
-	return out
 }

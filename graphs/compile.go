@@ -1,0 +1,122 @@
+package graphs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// call is one operation of a compiled graph, with the memory of its operands.
+type call[T Float] struct {
+	name     string
+	run      func(operands [][]T)
+	operands [][]T
+}
+
+// compile orders the operations that lead to the nodes that are kept, gives them
+// memory, and forgets the rest: a product that its reader forms itself is never
+// formed twice. A value that is not kept gives its memory on after its last
+// reader.
+func (e *Evaluator[T]) compile(b *builder[T]) error {
+	if err := b.distinct(); err != nil {
+		return err
+	}
+	sorted, err := G.Sort(b.graph) // consumers first
+	if err != nil {
+		return fmt.Errorf("graphs: order the operations of a network of %d layers: %w", len(e.network.layers), err)
+	}
+	slices.Reverse(sorted)
+	operands := make(map[*G.Node]G.Nodes)
+	for _, n := range sorted {
+		for children := b.graph.From(n.ID()); children.Next(); {
+			operands[n] = append(operands[n], children.Node().(*G.Node))
+		}
+	}
+	live := make(map[*G.Node]bool)
+	for _, n := range b.kept {
+		live[n] = true
+	}
+	for _, n := range slices.Backward(sorted) {
+		for _, child := range operands[n] {
+			live[child] = live[child] || live[n]
+		}
+	}
+	last := make(map[*G.Node]int) // the last reader of each node
+	for i, n := range sorted {
+		if live[n] {
+			for _, child := range operands[n] {
+				last[child] = i
+			}
+		}
+	}
+	for _, n := range b.kept {
+		last[n] = len(sorted)
+	}
+	memory := &pool[T]{}
+	for i, n := range sorted {
+		if _, leaf := b.leaves[n]; leaf || !live[n] {
+			continue
+		}
+		o, ok := n.Op().(*operation[T])
+		if !ok {
+			if o, err = b.foreign(n, operands[n]); err != nil {
+				return err
+			}
+		}
+		o.allocate(memory.take(n.Shape().TotalSize()))
+		e.size += o.extra
+		c := call[T]{name: o.name, run: o.run}
+		for _, child := range operands[n] {
+			c.operands = append(c.operands, b.values(child))
+		}
+		e.calls = append(e.calls, c)
+		for _, child := range operands[n] {
+			if _, leaf := b.leaves[child]; !leaf && last[child] == i {
+				memory.give(b.values(child))
+				last[child] = -1 // an operation may read a node twice
+			}
+		}
+	}
+	e.size += len(e.weights) + len(b.gradient) + b.data + memory.size
+	return nil
+}
+
+// foreign returns our twin of an operation that Gorgonia added to the graph: the
+// sum of the cotangents of a value with two readers.
+func (b *builder[T]) foreign(n *G.Node, operands G.Nodes) (*operation[T], error) {
+	if len(operands) != 2 || !strings.HasPrefix(n.Op().String(), "+") || !operands[0].Shape().Eq(n.Shape()) || !operands[1].Shape().Eq(n.Shape()) {
+		return nil, fmt.Errorf("graphs: operation %v is not one of this package", n.Op())
+	}
+	o := &operation[T]{name: "cotangents/sum"}
+	o.run = func(v [][]T) { addInto(b, o.values, v) }
+	b.sums[n] = o
+	return o, nil
+}
+
+// pool hands out memory again that was given back.
+type pool[T Float] struct {
+	free [][]T
+	size int // elements in all
+}
+
+// take returns memory for n elements: the smallest that is free and fits without
+// wasting more than half, or new memory.
+func (p *pool[T]) take(n int) []T {
+	best := -1
+	for i, f := range p.free {
+		if c := cap(f); c >= n && c < 2*n+1 && (best < 0 || c < cap(p.free[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		p.size += n
+		return make([]T, n)
+	}
+	f := p.free[best][:n]
+	p.free = slices.Delete(p.free, best, best+1)
+	return f
+}
+
+func (p *pool[T]) give(values []T) { p.free = append(p.free, values[:cap(values)]) }

@@ -1,0 +1,87 @@
+package pathkernel
+
+import (
+	"fmt"
+
+	"pkm/internal/compute"
+)
+
+// Form names what is kept of the tangent kernel K(x, x′) = J(x)J(x′)ᵀ ∈ ℝ^{C×C}.
+type Form string
+
+// The forms of a tangent kernel of M and N samples.
+const (
+	Full     Form = "full"     // K (M, C, N, C)
+	Trace    Form = "trace"    // tr K (M, N)
+	Diagonal Form = "diagonal" // K_cc (M, C, N)
+)
+
+// TangentKernel returns the tangent kernel of M query samples with N training
+// samples, from the factors of their Jacobians (seeded with the unit vectors), at one
+// point in weight space. Without training factors it is the kernel of the query samples with
+// themselves: M = N, symmetric, each product formed once. 2·M·N·C²·Σ d_out FLOPs for
+// the full kernel of dense layers, half of it where symmetric, and 8·M·N·C² bytes.
+func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Factor[T]) ([]float64, error) {
+	symmetric := train == nil
+	if symmetric {
+		train = query
+	}
+	if err := comparable(query, train); err != nil {
+		return nil, err
+	}
+	m, k, n := query[0].Rows, query[0].Stacks, train[0].Rows
+	sum := Sum{Width: n, Scale: 1}
+	c := NewContraction[T](engine)
+	c.Prepare([][]Factor[T]{query}, train, [][]float64{{1}})
+	switch form {
+	case Full:
+		sum.Values = make([]float64, m*k*n*k)
+		c.outer(train, [][]Sum{{sum}}, symmetric)
+		if symmetric {
+			mirror(engine, sum.Values, m*k)
+		}
+	case Trace:
+		sum.Values = make([]float64, m*n)
+		c.Trace(train, [][]Sum{{sum}})
+	case Diagonal:
+		sum.Values = make([]float64, m*k*n)
+		c.Diagonal(train, [][]Sum{{sum}})
+	default:
+		return nil, fmt.Errorf("pathkernel: no form of a tangent kernel is named %q; there are %s, %s and %s", form, Full, Trace, Diagonal)
+	}
+	return sum.Values, nil
+}
+
+// comparable reports factors of different networks or seeds.
+func comparable[T Float](query, train []Factor[T]) error {
+	if len(query) == 0 || len(query) != len(train) {
+		return fmt.Errorf("pathkernel: the factors of %d and of %d layers are not those of one network", len(query), len(train))
+	}
+	for l := range query {
+		q, t := &query[l], &train[l]
+		if q.Stacks != t.Stacks || q.Positions != t.Positions || q.InWidth != t.InWidth || q.OutWidth != t.OutWidth || q.kind() != t.kind() {
+			return fmt.Errorf("pathkernel: the factors of layer %s, %d seeds and %d·%d→%d, and of layer %s, %d seeds and %d·%d→%d, are not those of one network",
+				q.Layer, q.Stacks, q.Positions, q.InWidth, q.OutWidth, t.Layer, t.Stacks, t.Positions, t.InWidth, t.OutWidth)
+		}
+	}
+	return nil
+}
+
+// mirror copies the elements of the tiles that a symmetric contraction left out, those
+// below the diagonal of a matrix of n rows, from above it.
+func mirror(engine compute.Engine, v []float64, n int) {
+	engine.Tiles(n, rowTile, func(lo, hi int) {
+		for left := 0; left < n; left += columnTile {
+			right := min(left+columnTile, n)
+			if !(tiles{symmetric: true}).skips(lo, right) {
+				break
+			}
+			for c := left; c < right; c++ {
+				from := v[c*n+lo : c*n+hi]
+				for r, x := range from {
+					v[(lo+r)*n+c] = x
+				}
+			}
+		}
+	})
+}
