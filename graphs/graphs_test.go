@@ -105,6 +105,33 @@ func relative(a, b []float64) float64 {
 	return diff / scale
 }
 
+// polynomial is y = a⊙x² + b, or x² without weights.
+type polynomial struct{}
+
+func (polynomial) Forward(w, x, y []float64) {
+	for i, v := range x {
+		y[i] = v * v
+		if len(w) > 0 {
+			y[i] = w[i]*v*v + w[len(x)+i]
+		}
+	}
+}
+
+func (polynomial) Pullback(w, x, δy, δx, δw []float64) {
+	for i, v := range x {
+		a := 1.0
+		if len(w) > 0 {
+			a = w[i]
+		}
+		if δx != nil {
+			δx[i] = 2 * a * v * δy[i]
+		}
+		if δw != nil && len(w) > 0 {
+			δw[i], δw[len(x)+i] = v*v*δy[i], δy[i]
+		}
+	}
+}
+
 type networkCase struct {
 	name string
 	net  *Network
@@ -147,6 +174,8 @@ func networkCases(t *testing.T) []networkCase {
 		networkCase{"layer normalisation of vectors", images(Shape{5}, LayerNorm{1e-5, true}, Dense{Out: 6, Bias: true}, LayerNorm{1e-3, true}, tanh, LayerNorm{1e-5, false}, dense), 3},
 		networkCase{"layer normalisation of images", images(Shape{2, 4, 3}, Conv2D{Filters: 3, Kernel: 2, Stride: 1, Bias: true}, LayerNorm{1e-5, true}, tanh, Flatten{}, dense), 2},
 		networkCase{"layer normalisation as the output", images(Shape{4}, Dense{Out: 3}, LayerNorm{1e-5, true}), 2},
+		networkCase{"custom layers", images(Shape{4}, Custom{Name: "square", Function: polynomial{}}, Dense{Out: 5, Bias: true},
+			Custom{Name: "polynomial", Parameters: []Parameter{{Name: "a", Shape: []int{5}, Start: 1}, {Name: "b", Shape: []int{5}}}, Function: polynomial{}}, dense), 3},
 		networkCase{"residual on the data", images(Shape{4}, Residual{Layers: []Layer{tanh, Dense{Out: 4, Bias: true}}}, dense), 3},
 		networkCase{"residual after dense, ending in an activation", images(Shape{4}, Dense{Out: 5, Bias: true}, Residual{Layers: []Layer{Dense{Out: 5}, tanh}}, Dense{Out: 6}, Residual{Layers: []Layer{tanh}}, dense), 3},
 		networkCase{"residual as the output", images(Shape{4}, Dense{Out: 3, Bias: true}, Residual{Layers: []Layer{tanh, Dense{Out: 3, Bias: true}}}), 3},
@@ -189,6 +218,9 @@ func plainRows(t *testing.T, n *Network, w, x []float64) []float64 {
 func TestJacobianFactorsEqualPlainGrad(t *testing.T) {
 	for _, test := range networkCases(t) {
 		t.Run(test.name, func(t *testing.T) {
+			if test.name == "custom layers" {
+				t.Skip("Gorgonia has no operations for it; finite differences have")
+			}
 			n := test.net
 			w, x := random(1, n.Parameters()), random(2, test.rows*n.Input().Size())
 			j, err := NewJacobian[float64](n, engine(t), test.rows)
@@ -288,6 +320,9 @@ func (halfSquare) Evaluate(f, y []float64, classes int, losses []float64, deriva
 func TestGradientEqualsPlainGrad(t *testing.T) {
 	for _, test := range networkCases(t) {
 		t.Run(test.name, func(t *testing.T) {
+			if test.name == "custom layers" {
+				t.Skip("Gorgonia has no operations for it; finite differences have")
+			}
 			n, rows := test.net, test.rows
 			w, x, y := random(1, n.Parameters()), random(2, rows*n.Input().Size()), random(3, rows*n.Outputs())
 			g, err := NewGradient[float64](n, engine(t), rows, halfSquare{})
@@ -499,6 +534,37 @@ func TestRefusals(t *testing.T) {
 			_, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 2, Stride: 1, Padding: 2})
 			return err
 		}},
+		{"shortcut of another shape", "block gives shape [3] and the shortcut [2]", func() error {
+			_, err := New(Shape{2}, Residual{Layers: []Layer{Dense{Out: 3}}})
+			return err
+		}},
+		{"empty residual", "at least 1 layer", func() error { _, err := New(Shape{2}, Residual{}); return err }},
+		{"fault within a residual", "layer 1.block.0", func() error {
+			_, err := New(Shape{2}, Dense{Out: 2}, Residual{Layers: []Layer{Dense{}}})
+			return err
+		}},
+		{"epsilon", "epsilon above 0", func() error { _, err := New(Shape{2}, LayerNorm{}); return err }},
+		{"normalising one value", "single value", func() error { _, err := New(Shape{1}, LayerNorm{Epsilon: 1}); return err }},
+		{"custom without function", "no Function", func() error { _, err := New(Shape{1}, Custom{Name: "f"}); return err }},
+		{"custom with a parameter twice", "two parameters", func() error {
+			_, err := New(Shape{1}, Custom{Name: "f", Function: polynomial{}, Parameters: []Parameter{{Name: "a", Shape: []int{1}}, {Name: "a", Shape: []int{1}}}})
+			return err
+		}},
+		{"global pooling of vectors", "takes images", func() error { _, err := New(Shape{3}, GlobalAvgPool{}); return err }},
+		{"plain method of a custom layer", "no operations", func() error {
+			n, err := New(Shape{1}, Custom{Name: "f", Function: polynomial{}}, Dense{Out: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j, err := NewJacobianFactors[float64](Plain, n, b, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := j.SetInputs([]float64{1}); err != nil {
+				t.Fatal(err)
+			}
+			return j.Run([]float64{1})
+		}},
 		{"window too large", "do not fit", func() error { _, err := New(Shape{1, 3, 3}, MaxPool2D{4}); return err }},
 		{"image for an output", "output is a vector", func() error { _, err := New(Shape{1, 3, 3}, Conv2D{Filters: 1, Kernel: 1, Stride: 1}); return err }},
 		{"image into dense", "flatten", func() error { _, err := New(Shape{1, 8, 8}, Dense{Out: 1}); return err }},
@@ -556,5 +622,56 @@ func TestReLUAtItsKink(t *testing.T) {
 	}
 	if got := ReLU.slope(math.NaN(), math.NaN()); !math.IsNaN(got) {
 		t.Errorf("slope %g at NaN", got)
+	}
+}
+
+// In training the sums of a custom layer's gradients are those of its factors.
+func TestGradientOfCustomLayers(t *testing.T) {
+	for _, test := range networkCases(t) {
+		if test.name != "custom layers" {
+			continue
+		}
+		n, rows := test.net, test.rows
+		g, err := NewGradient[float64](n, engine(t), rows, halfSquare{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.SetInputs(random(2, rows*n.Input().Size())); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.SetTargets(random(3, rows*n.Outputs())); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Run(random(1, n.Parameters())); err != nil {
+			t.Fatal(err)
+		}
+		p := n.Parameters()
+		perSample, sum := expand(n, g.Factors()), make([]float64, p)
+		for i, v := range perSample {
+			sum[i%p] += v
+		}
+		if e := relative(g.Sum(), sum); e > 1e-14 {
+			t.Fatalf("relative difference %.2g", e)
+		}
+	}
+}
+
+// What is not kept shares memory: a convolutional network's Jacobian holds the
+// cotangents of its weights' layers and few of the others.
+func TestTemporariesShareMemory(t *testing.T) {
+	n, err := New(Shape{1, 12, 12}, Conv2D{Filters: 4, Kernel: 3, Stride: 1, Padding: 1}, Activation{Tanh}, AvgPool2D{2},
+		Conv2D{Filters: 4, Kernel: 3, Stride: 1, Padding: 1}, Activation{Tanh}, AvgPool2D{2}, Flatten{}, Dense{Out: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := NewJacobian[float64](n, engine(t), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Cotangents of two convolutions, seeds; of the temporaries, at most two of the
+	// widest at a time; forward values and slopes.
+	kept := 3*10*(4*144+4*36+10) + 2*3*10*4*144 + 3*(2*n.Widths()+144) + 2*n.Parameters()
+	if got := j.Bytes() / 8; got > kept {
+		t.Errorf("%d elements, at most %d are needed", got, kept)
 	}
 }
