@@ -1,6 +1,8 @@
 package pathkernel
 
 import (
+	"unsafe"
+
 	gblas "gonum.org/v1/gonum/blas"
 
 	"pkm/internal/blas"
@@ -41,6 +43,7 @@ type Contraction[T Float] struct {
 	workers [][]T       // scratch of each worker that forms gradients
 
 	averages int
+	rowTile  int // query rows of a tile
 
 	// Bounds of scratch in elements: of formed training gradients, and of the products
 	// of a tile of pairs.
@@ -49,13 +52,14 @@ type Contraction[T Float] struct {
 
 // NewContraction returns a contraction whose products go to the engine.
 func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
-	return &Contraction[T]{engine: engine, fixed: make(map[int][]T), formedElements: 1 << 21, pairElements: 1 << 19}
+	var zero T
+	return &Contraction[T]{engine: engine, rowTile: rowBytes / int(unsafe.Sizeof(zero)), fixed: make(map[int][]T), formedElements: 1 << 21, pairElements: 1 << 19}
 }
 
 // A tile is a block of query cotangents (m, k) by training cotangents (i, k′). All
 // layers and nodes are added up in one before the next, while its sums are hot.
 const (
-	rowTile    = 128
+	rowBytes   = 1024 // query rows of a tile: 256 in float32, 128 in float64
 	columnTile = 256
 	traceTile  = 256 // training samples in a tile of a Gram or a trace, which takes all queries
 
@@ -119,15 +123,20 @@ func (c *Contraction[T]) inputGrams(terms []*term[T], train []Factor[T]) {
 // that was prepared. With training factors seeded with ℓ′ (one stack) that is
 // J(x_m)·g_i, with unit seeds the tangent kernel. 2·K·K′·M·N·d_out FLOPs for a
 // node and dense layer.
-func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) { c.outer(train, sums, false) }
+func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) { c.outer(train, sums, tiles{}) }
 
-func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, symmetric bool) {
+// outer is Outer with the options symmetric and fresh.
+func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 	others := make([][]T, len(c.terms))
 	for i := range c.terms {
 		others[i] = train[c.terms[i].layer].Cotangent
 	}
 	c.transpose(train)
-	c.outerTiles(c.terms, others, tiles{samples: train[0].Rows, count: train[0].Rows, seeds: train[0].Stacks, symmetric: symmetric}, sums)
+	s.samples, s.count, s.seeds = train[0].Rows, train[0].Rows, train[0].Stacks
+	if len(c.terms) == 0 && s.fresh {
+		clearAll(c.engine, sums)
+	}
+	c.outerTiles(c.terms, others, s, sums)
 	for layer := range train {
 		if f := &train[layer]; f.kind() == sharedWeights {
 			if c.strategy(layer, f, f.Stacks) == paired {
@@ -136,7 +145,8 @@ func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, symmetric bool) 
 			}
 			c.eachChunk(f, func(first, count int, gradients []T) {
 				terms := c.formedTerms(layer)
-				c.outerTiles(terms, repeat(gradients, len(terms)), tiles{samples: f.Rows, first: first, count: count, seeds: f.Stacks, symmetric: symmetric && first == 0 && count == f.Rows}, sums)
+				chunk := tiles{samples: s.samples, first: first, count: count, seeds: s.seeds, symmetric: s.symmetric && count == s.samples}
+				c.outerTiles(terms, repeat(gradients, len(terms)), chunk, sums)
 			})
 		}
 	}
@@ -148,6 +158,8 @@ type tiles struct {
 	samples, first, count, seeds int
 	// symmetric: both sides are the same, and tiles below the diagonal may be left out.
 	symmetric bool
+	// fresh: what the sums hold is not added to.
+	fresh bool
 }
 
 // skips reports whether a symmetric contraction leaves out the tile of rows from lo
@@ -161,6 +173,7 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 		return
 	}
 	rows, columns := c.stacks*c.queries, s.count*s.seeds
+	rowTile := c.rowTile
 	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
 	workers := c.reserve(across*down, rowTile*columnTile)
 	c.engine.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
@@ -183,6 +196,9 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 				}
 				if m := r / c.stacks; t.gram != nil && (r == lo || r%c.stacks == 0) {
 					gram = repeated(t.gram[m*s.samples+s.first:], left, right, s.seeds, c.spread[worker])
+				}
+				if s.fresh && i == 0 {
+					clearRow(sums, r, s.first*s.seeds+left, s.seeds, len(row))
 				}
 				t.add(sums, r, s.first*s.seeds+left, s.seeds, row, gram)
 			}
@@ -228,6 +244,25 @@ func (t *term[T]) add(sums [][]Sum, r, first, seeds int, row, gram []T) {
 					to[i] += weight * float64(p)
 				}
 			}
+		}
+	}
+}
+
+// clearRow sets what add would add to to 0.
+func clearRow(sums [][]Sum, r, first, seeds, count int) {
+	for _, integral := range sums {
+		for s := range integral {
+			sum := &integral[s]
+			clear(sum.Values[(r*sum.Width+sum.Offset)*seeds+first:][:count])
+		}
+	}
+}
+
+// clearAll sets all sums to 0.
+func clearAll(engine compute.Engine, sums [][]Sum) {
+	for _, integral := range sums {
+		for _, sum := range integral {
+			engine.Tiles(len(sum.Values), averageTile, func(lo, hi int) { clear(sum.Values[lo:hi]) })
 		}
 	}
 }

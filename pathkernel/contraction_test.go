@@ -196,7 +196,7 @@ func contractionCases() []contractionCase {
 		{name: "shared weights, formed, column weights", net: network{widths: []int{3, 2, 2}, positions: 40}, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1, width: 6, offset: 1},
 		{name: "shared weights in chunks", net: network{widths: []int{3, 2, 2}, bias: true, positions: 40}, queries: 2, train: 11, k: 1, k2: 1, weights: [][]float64{{1}}},
 		{name: "shared weights, pairs in tiles", net: network{widths: []int{30, 20, 1}, bias: true, positions: 2}, queries: 2, train: 11, k: 1, k2: 1, weights: [][]float64{{1}}},
-		{name: "several tiles each way", net: all, queries: rowTile + 1, train: columnTile + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
+		{name: "several tiles each way", net: all, queries: rowBytes/8 + 1, train: columnTile + 3, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}},
 		{name: "block of a wider sum", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}}, width: 9, offset: 3},
 		{name: "column weights", net: all, queries: 3, train: 4, k: 2, k2: 2, weights: [][]float64{{0.5, 0.5}, {1, 2}}, columns: 1},
 	}

@@ -20,8 +20,9 @@ const (
 // samples, from the factors of their Jacobians (seeded with the unit vectors), at one
 // point in weight space. Without training factors it is the kernel of the query samples with
 // themselves: M = N, symmetric, each product formed once. 2·M·N·C²·Σ d_out FLOPs for
-// the full kernel of dense layers, half of it where symmetric, and 8·M·N·C² bytes.
-func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Factor[T]) ([]float64, error) {
+// the full kernel of dense layers, half of it where symmetric, and 8·M·N·C² bytes. The
+// result lies in into where that has room for it.
+func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Factor[T], into []float64) ([]float64, error) {
 	symmetric := train == nil
 	if symmetric {
 		train = query
@@ -35,21 +36,31 @@ func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Fac
 	c.Prepare([][]Factor[T]{query}, train, [][]float64{{1}})
 	switch form {
 	case Full:
-		sum.Values = make([]float64, m*k*n*k)
-		c.outer(train, [][]Sum{{sum}}, symmetric)
+		sum.Values = resized(into, m*k*n*k)
+		c.outer(train, [][]Sum{{sum}}, tiles{symmetric: symmetric, fresh: true})
 		if symmetric {
-			mirror(engine, sum.Values, m*k)
+			mirror(engine, sum.Values, m*k, c.rowTile)
 		}
 	case Trace:
-		sum.Values = make([]float64, m*n)
+		sum.Values = resized(into, m*n)
+		clear(sum.Values)
 		c.Trace(train, [][]Sum{{sum}})
 	case Diagonal:
-		sum.Values = make([]float64, m*k*n)
+		sum.Values = resized(into, m*k*n)
+		clear(sum.Values)
 		c.Diagonal(train, [][]Sum{{sum}})
 	default:
 		return nil, fmt.Errorf("pathkernel: no form of a tangent kernel is named %q; there are %s, %s and %s", form, Full, Trace, Diagonal)
 	}
 	return sum.Values, nil
+}
+
+// resized returns v, or a new slice, with length n.
+func resized(v []float64, n int) []float64 {
+	if cap(v) < n {
+		return make([]float64, n)
+	}
+	return v[:n]
 }
 
 // comparable reports factors of different networks or seeds.
@@ -68,18 +79,22 @@ func comparable[T Float](query, train []Factor[T]) error {
 }
 
 // mirror copies the elements of the tiles that a symmetric contraction left out, those
-// below the diagonal of a matrix of n rows, from above it.
-func mirror(engine compute.Engine, v []float64, n int) {
+// below the diagonal of a matrix of n rows, from above it: in squares that stay in the
+// first-level cache.
+func mirror(engine compute.Engine, v []float64, n, rowTile int) {
+	const square = 16
 	engine.Tiles(n, rowTile, func(lo, hi int) {
-		for left := 0; left < n; left += columnTile {
-			right := min(left+columnTile, n)
-			if !(tiles{symmetric: true}).skips(lo, right) {
-				break
-			}
-			for c := left; c < right; c++ {
-				from := v[c*n+lo : c*n+hi]
-				for r, x := range from {
-					v[(lo+r)*n+c] = x
+		end := 0
+		for (tiles{symmetric: true}).skips(lo, min(end+columnTile, n)) {
+			end += columnTile
+		}
+		for r0 := lo; r0 < hi; r0 += square {
+			for c0 := 0; c0 < end; c0 += square {
+				for r := r0; r < min(r0+square, hi); r++ {
+					to := v[r*n+c0 : r*n+min(c0+square, end)]
+					for c := range to {
+						to[c] = v[(c0+c)*n+r]
+					}
 				}
 			}
 		}
