@@ -1,0 +1,39 @@
+package vector
+
+// Mul sets dst[i] = a[i]·b[i].
+func Mul[T Float](dst, a, b []T) {
+	sameLength("Mul", len(dst), len(a), len(b))
+	chosen[T]().mul(dst, a, b)
+}
+
+// Scale sets dst[i] = w·a[i].
+func Scale[T Float](dst []T, w T, a []T) {
+	sameLength("Scale", len(dst), len(a))
+	chosen[T]().scale(dst, w, a)
+}
+
+// Add sets dst[i] += a[i].
+func Add[T Float](dst, a []T) {
+	sameLength("Add", len(dst), len(a))
+	chosen[T]().add(dst, a)
+}
+
+// AddScaled sets dst[i] += w·a[i]. The product is rounded before it is added.
+func AddScaled[T Float](dst []T, w T, a []T) {
+	sameLength("AddScaled", len(dst), len(a))
+	chosen[T]().addScaled(dst, w, a)
+}
+
+// MulAddTo sets sum[i] += weight·float64(p[i]·a[i]): the product p·a is rounded to
+// T, the other operations are rounded to float64.
+func MulAddTo[T Float](sum []float64, weight float64, p, a []T) {
+	sameLength("MulAddTo", len(sum), len(p), len(a))
+	chosen[T]().mulAddTo(sum, weight, p, a)
+}
+
+// MulAddColumnsTo sets sum[i] += (weight·columns[i])·float64(p[i]·a[i]): the product
+// p·a is rounded to T, the other operations are rounded to float64.
+func MulAddColumnsTo[T Float](sum []float64, weight float64, p, a []T, columns []float64) {
+	sameLength("MulAddColumnsTo", len(sum), len(p), len(a), len(columns))
+	chosen[T]().mulAddColumnsTo(sum, weight, p, a, columns)
+}
