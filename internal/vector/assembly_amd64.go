@@ -18,6 +18,7 @@ func assembly32() *kernels[float32] {
 		addScaled:       addScaledFloat32AVX2,
 		mulAddTo:        mulAddToFloat32AVX2,
 		mulAddColumnsTo: mulAddColumnsToFloat32AVX2,
+		mulAddAllTo:     mulAddAllToFloat32AVX2,
 		finite:          finiteFloat32AVX2,
 		dot:             dotFloat32AVX2,
 		exp:             expFloat32AVX2,
@@ -46,6 +47,7 @@ func assembly64() *kernels[float64] {
 		addScaled:       addScaledFloat64AVX2,
 		mulAddTo:        mulAddToFloat64AVX2,
 		mulAddColumnsTo: mulAddColumnsToFloat64AVX2,
+		mulAddAllTo:     mulAddAllToFloat64AVX2,
 		finite:          finiteFloat64AVX2,
 		dot:             dotFloat64AVX2,
 		exp:             expFloat64AVX2,
@@ -60,5 +62,21 @@ func assembly64() *kernels[float64] {
 		siluSlope:       siluSlopeFloat64AVX2,
 		geluSlope:       geluSlopeFloat64AVX2,
 		reluSlope:       reluSlopeFloat64AVX2,
+	}
+}
+
+func mulAddAllTo32(sums [][]float64, weights []float64, p, a []float32) {
+	if hasAssembly() {
+		mulAddAllToFloat32AVX2(sums, weights, p, a)
+	} else {
+		mulAddAllTo(sums, weights, p, a)
+	}
+}
+
+func mulAddAllTo64(sums [][]float64, weights []float64, p, a []float64) {
+	if hasAssembly() {
+		mulAddAllToFloat64AVX2(sums, weights, p, a)
+	} else {
+		mulAddAllTo(sums, weights, p, a)
 	}
 }

@@ -30,6 +30,11 @@ func benchmarkLinear[T Float](b *testing.B) {
 		for _, f := range linears[T]() {
 			perElement(b, f.name+"/"+im.name, n, func() { f.run(im.kernels, dst, sum, 1e-9, x, y, columns) })
 		}
+		sums, weights := make([][]float64, 4), []float64{1, 2, 3, 4}
+		for s := range sums {
+			sums[s] = make([]float64, n)
+		}
+		perElement(b, "MulAddAllTo/"+im.name, n*len(sums), func() { im.kernels.mulAddAllTo(sums, weights, x, y) })
 		perElement(b, "Finite/"+im.name, n, func() { im.kernels.finite(x) })
 		perElement(b, "Dot64/"+im.name, n, func() { im.kernels.dot(x, y) })
 	}

@@ -54,6 +54,11 @@ func mulAddToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64
 //go:noescape
 func mulAddColumnsToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64, columns []float64)
 
+// mulAddAllToFloat64AVX2 sets sums[s][i] += weights[s]·float64(p[i]·a[i]).
+//
+//go:noescape
+func mulAddAllToFloat64AVX2(sums [][]float64, weights []float64, p []float64, a []float64)
+
 // finiteFloat64AVX2 reports whether all values are finite.
 //
 //go:noescape
@@ -153,6 +158,11 @@ func mulAddToFloat32AVX2(sum []float64, weight float64, p []float32, a []float32
 //
 //go:noescape
 func mulAddColumnsToFloat32AVX2(sum []float64, weight float64, p []float32, a []float32, columns []float64)
+
+// mulAddAllToFloat32AVX2 sets sums[s][i] += weights[s]·float64(p[i]·a[i]).
+//
+//go:noescape
+func mulAddAllToFloat32AVX2(sums [][]float64, weights []float64, p []float32, a []float32)
 
 // finiteFloat32AVX2 reports whether all values are finite.
 //

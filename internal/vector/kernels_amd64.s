@@ -741,6 +741,111 @@ end:
 	VZEROUPPER
 	RET
 
+// func mulAddAllToFloat64AVX2(sums [][]float64, weights []float64, p []float64, a []float64)
+// Requires: AVX
+TEXT ·mulAddAllToFloat64AVX2(SB), NOSPLIT, $0-96
+	MOVQ sums_base+0(FP), AX
+	MOVQ weights_base+24(FP), CX
+	MOVQ p_base+48(FP), DX
+	MOVQ a_base+72(FP), BX
+	MOVQ sums_len+8(FP), SI
+	MOVQ p_len+56(FP), DI
+	XORQ R8, R8
+	SUBQ $0x00000010, DI
+	JL   done4
+
+loop4:
+	VMOVUPD (DX)(R8*8), Y0
+	VMULPD  (BX)(R8*8), Y0, Y0
+	VMOVUPD 32(DX)(R8*8), Y1
+	VMULPD  32(BX)(R8*8), Y1, Y1
+	VMOVUPD 64(DX)(R8*8), Y2
+	VMULPD  64(BX)(R8*8), Y2, Y2
+	VMOVUPD 96(DX)(R8*8), Y3
+	VMULPD  96(BX)(R8*8), Y3, Y3
+	MOVQ    AX, R10
+	XORQ    R9, R9
+
+each4:
+	MOVQ         (R10), R11
+	VBROADCASTSD (CX)(R9*8), Y4
+	VMULPD       Y0, Y4, Y5
+	VADDPD       (R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, (R11)(R8*8)
+	VMULPD       Y1, Y4, Y5
+	VADDPD       32(R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, 32(R11)(R8*8)
+	VMULPD       Y2, Y4, Y5
+	VADDPD       64(R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, 64(R11)(R8*8)
+	VMULPD       Y3, Y4, Y4
+	VADDPD       96(R11)(R8*8), Y4, Y4
+	VMOVUPD      Y4, 96(R11)(R8*8)
+	ADDQ         $0x00000018, R10
+	INCQ         R9
+	CMPQ         R9, SI
+	JL           each4
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, DI
+	JGE          loop4
+
+done4:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000004, DI
+	JL   done1
+
+loop1:
+	VMOVUPD (DX)(R8*8), Y0
+	VMULPD  (BX)(R8*8), Y0, Y0
+	MOVQ    AX, R10
+	XORQ    R9, R9
+
+each1:
+	MOVQ         (R10), R11
+	VBROADCASTSD (CX)(R9*8), Y1
+	VMULPD       Y0, Y1, Y1
+	VADDPD       (R11)(R8*8), Y1, Y1
+	VMOVUPD      Y1, (R11)(R8*8)
+	ADDQ         $0x00000018, R10
+	INCQ         R9
+	CMPQ         R9, SI
+	JL           each1
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, DI
+	JGE          loop1
+
+done1:
+	ADDQ       $0x00000004, DI
+	JZ         end
+	LEAQ       mask64<>+128(SB), R9
+	MOVQ       DI, R10
+	NEGQ       R10
+	VMOVUPD    (R9)(R10*8), Y0
+	LEAQ       mask64<>+128(SB), R9
+	NEGQ       DI
+	VMOVUPD    (R9)(DI*8), Y1
+	VMASKMOVPD (DX)(R8*8), Y0, Y2
+	VMASKMOVPD (BX)(R8*8), Y0, Y0
+	VMULPD     Y0, Y2, Y2
+	MOVQ       AX, DX
+	XORQ       AX, AX
+
+eachRest:
+	MOVQ         (DX), BX
+	VBROADCASTSD (CX)(AX*8), Y0
+	VMULPD       Y2, Y0, Y0
+	VMASKMOVPD   (BX)(R8*8), Y1, Y3
+	VADDPD       Y3, Y0, Y0
+	VMASKMOVPD   Y0, Y1, (BX)(R8*8)
+	ADDQ         $0x00000018, DX
+	INCQ         AX
+	CMPQ         AX, SI
+	JL           eachRest
+
+end:
+	VZEROUPPER
+	RET
+
 // func finiteFloat64AVX2(values []float64) bool
 // Requires: AVX
 TEXT ·finiteFloat64AVX2(SB), NOSPLIT, $0-25
@@ -3036,6 +3141,117 @@ done1:
 	VMASKMOVPD (AX)(DI*8), Y2, Y1
 	VADDPD     Y1, Y0, Y0
 	VMASKMOVPD Y0, Y2, (AX)(DI*8)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulAddAllToFloat32AVX2(sums [][]float64, weights []float64, p []float32, a []float32)
+// Requires: AVX
+TEXT ·mulAddAllToFloat32AVX2(SB), NOSPLIT, $0-96
+	MOVQ sums_base+0(FP), AX
+	MOVQ weights_base+24(FP), CX
+	MOVQ p_base+48(FP), DX
+	MOVQ a_base+72(FP), BX
+	MOVQ sums_len+8(FP), SI
+	MOVQ p_len+56(FP), DI
+	XORQ R8, R8
+	SUBQ $0x00000010, DI
+	JL   done4
+
+loop4:
+	VMOVUPS   (DX)(R8*4), X0
+	VMULPS    (BX)(R8*4), X0, X0
+	VCVTPS2PD X0, Y0
+	VMOVUPS   16(DX)(R8*4), X1
+	VMULPS    16(BX)(R8*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMOVUPS   32(DX)(R8*4), X2
+	VMULPS    32(BX)(R8*4), X2, X2
+	VCVTPS2PD X2, Y2
+	VMOVUPS   48(DX)(R8*4), X3
+	VMULPS    48(BX)(R8*4), X3, X3
+	VCVTPS2PD X3, Y3
+	MOVQ      AX, R10
+	XORQ      R9, R9
+
+each4:
+	MOVQ         (R10), R11
+	VBROADCASTSD (CX)(R9*8), Y4
+	VMULPD       Y0, Y4, Y5
+	VADDPD       (R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, (R11)(R8*8)
+	VMULPD       Y1, Y4, Y5
+	VADDPD       32(R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, 32(R11)(R8*8)
+	VMULPD       Y2, Y4, Y5
+	VADDPD       64(R11)(R8*8), Y5, Y5
+	VMOVUPD      Y5, 64(R11)(R8*8)
+	VMULPD       Y3, Y4, Y4
+	VADDPD       96(R11)(R8*8), Y4, Y4
+	VMOVUPD      Y4, 96(R11)(R8*8)
+	ADDQ         $0x00000018, R10
+	INCQ         R9
+	CMPQ         R9, SI
+	JL           each4
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, DI
+	JGE          loop4
+
+done4:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000004, DI
+	JL   done1
+
+loop1:
+	VMOVUPS   (DX)(R8*4), X0
+	VMULPS    (BX)(R8*4), X0, X0
+	VCVTPS2PD X0, Y0
+	MOVQ      AX, R10
+	XORQ      R9, R9
+
+each1:
+	MOVQ         (R10), R11
+	VBROADCASTSD (CX)(R9*8), Y1
+	VMULPD       Y0, Y1, Y1
+	VADDPD       (R11)(R8*8), Y1, Y1
+	VMOVUPD      Y1, (R11)(R8*8)
+	ADDQ         $0x00000018, R10
+	INCQ         R9
+	CMPQ         R9, SI
+	JL           each1
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, DI
+	JGE          loop1
+
+done1:
+	ADDQ       $0x00000004, DI
+	JZ         end
+	LEAQ       mask32<>+64(SB), R9
+	MOVQ       DI, R10
+	NEGQ       R10
+	VMOVUPD    (R9)(R10*4), X0
+	LEAQ       mask64<>+128(SB), R9
+	NEGQ       DI
+	VMOVUPD    (R9)(DI*8), Y1
+	VMASKMOVPS (DX)(R8*4), X0, X2
+	VMASKMOVPS (BX)(R8*4), X0, X0
+	VMULPS     X0, X2, X2
+	VCVTPS2PD  X2, Y0
+	MOVQ       AX, DX
+	XORQ       AX, AX
+
+eachRest:
+	MOVQ         (DX), BX
+	VBROADCASTSD (CX)(AX*8), Y2
+	VMULPD       Y0, Y2, Y2
+	VMASKMOVPD   (BX)(R8*8), Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMASKMOVPD   Y2, Y1, (BX)(R8*8)
+	ADDQ         $0x00000018, DX
+	INCQ         AX
+	CMPQ         AX, SI
+	JL           eachRest
 
 end:
 	VZEROUPPER

@@ -31,6 +31,27 @@ func MulAddTo[T Float](sum []float64, weight float64, p, a []T) {
 	chosen[T]().mulAddTo(sum, weight, p, a)
 }
 
+// MulAddAllTo sets sums[s][i] += weights[s]·float64(p[i]·a[i]) for all s, in the bits
+// of a MulAddTo for each s. It takes about a third less time than those do, because
+// it reads and multiplies p and a once.
+func MulAddAllTo[T Float](sums [][]float64, weights []float64, p, a []T) {
+	sameLength("MulAddAllTo", len(sums), len(weights))
+	sameLength("MulAddAllTo", len(p), len(a))
+	for _, sum := range sums {
+		sameLength("MulAddAllTo", len(p), len(sum))
+	}
+	if len(sums) == 0 {
+		return
+	}
+	// Called directly: the list of sums then need not be on the heap.
+	switch p := any(p).(type) {
+	case []float32:
+		mulAddAllTo32(sums, weights, p, any(a).([]float32))
+	case []float64:
+		mulAddAllTo64(sums, weights, p, any(a).([]float64))
+	}
+}
+
 // MulAddColumnsTo sets sum[i] += (weight·columns[i])·float64(p[i]·a[i]): the product
 // p·a is rounded to T, the other operations are rounded to float64.
 func MulAddColumnsTo[T Float](sum []float64, weight float64, p, a []T, columns []float64) {

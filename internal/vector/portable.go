@@ -5,7 +5,7 @@ package vector
 func portable[T Float]() *kernels[T] {
 	return &kernels[T]{
 		mul: mul[T], add: add[T], scale: scale[T], addScaled: addScaled[T],
-		mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T],
+		mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T], mulAddAllTo: mulAddAllTo[T],
 		finite: finite[T], dot: dot[T],
 		exp:          func(dst, z []T) { apply(dst, z, exp) },
 		tanh:         func(dst, z []T) { apply(dst, z, tanh) },
@@ -69,6 +69,12 @@ func mulAddColumnsTo[T Float](sum []float64, weight float64, p, a []T, columns [
 	p, a, columns = p[:len(sum)], a[:len(sum)], columns[:len(sum)]
 	for i := range sum {
 		sum[i] += float64(weight * columns[i] * float64(p[i]*a[i]))
+	}
+}
+
+func mulAddAllTo[T Float](sums [][]float64, weights []float64, p, a []T) {
+	for s, sum := range sums {
+		mulAddTo(sum, weights[s], p, a)
 	}
 }
 

@@ -31,6 +31,7 @@ type kernels[T Float] struct {
 	scale, addScaled func(dst []T, w T, a []T)
 	mulAddTo         func(sum []float64, weight float64, p, a []T)
 	mulAddColumnsTo  func(sum []float64, weight float64, p, a []T, columns []float64)
+	mulAddAllTo      func(sums [][]float64, weights []float64, p, a []T) // at least one sum
 	finite           func(values []T) bool
 	dot              func(a, b []T) float64
 

@@ -253,6 +253,50 @@ func testLinear[T Float](t *testing.T) {
 	}
 }
 
+func TestMulAddAllToEqualsEach(t *testing.T) {
+	t.Run("float64", testMulAddAllTo[float64])
+	t.Run("float32", testMulAddAllTo[float32])
+}
+
+func testMulAddAllTo[T Float](t *testing.T) {
+	run := map[string]func(sums [][]float64, weights []float64, p, a []T){"exported": MulAddAllTo[T]}
+	for _, im := range implementations[T](t) {
+		run[im.name] = func(sums [][]float64, weights []float64, p, a []T) {
+			if len(sums) > 0 {
+				im.kernels.mulAddAllTo(sums, weights, p, a)
+			}
+		}
+	}
+	for name, run := range run {
+		for count := range 5 {
+			for n := range longest + 1 {
+				p, a, weights := ordinary[T](n, 1), ordinary[T](n, 2), ordinary[float64](count, 3)
+				got, want, inside := make([][]float64, count), make([][]float64, count), make([][]float64, count)
+				for s := range count {
+					got[s] = ordinary[float64](n+1, uint64(4+s))
+					if s == 3 { // a sum that counts twice
+						got[s] = got[1]
+					}
+					if inside[s], want[s] = got[s][:n], append([]float64(nil), got[s]...); s == 3 {
+						want[s] = want[1]
+					}
+				}
+				for s := range count {
+					for i := range n {
+						want[s][i] += float64(weights[s] * float64(T(p[i]*a[i])))
+					}
+				}
+				run(inside, weights, p, a)
+				for s := range count {
+					if i := firstDifference(got[s], want[s]); i >= 0 {
+						t.Fatalf("%s: sum %d of %d, element %d of %d is %v, want %v", name, s, count, i, n, got[s][i], want[s][i])
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestMulInPlace(t *testing.T) {
 	for _, im := range implementations[float32](t) {
 		a, b := ordinary[float32](longest, 1), ordinary[float32](longest, 2)
@@ -333,6 +377,7 @@ func TestLengthsAreChecked(t *testing.T) {
 		"AddScaled":       func() { AddScaled(three, 1, two) },
 		"MulAddTo":        func() { MulAddTo(sum, 1, three, two) },
 		"MulAddColumnsTo": func() { MulAddColumnsTo(sum, 1, three, three, sum[:2]) },
+		"MulAddAllTo":     func() { MulAddAllTo([][]float64{sum, sum[:2]}, sum[:2], three, three) },
 		"Dot64":           func() { Dot64(three, two) },
 	}
 	for _, f := range unaries[float32]() {
@@ -357,6 +402,7 @@ func TestNothingIsAllocated(t *testing.T) {
 		Tanh(a, a)
 		Mul(a, a, a)
 		MulAddTo(sum, 1, a, a)
+		MulAddAllTo([][]float64{sum}, []float64{1}, a, a)
 		Dot64(sum, sum)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

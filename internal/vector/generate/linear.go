@@ -52,6 +52,7 @@ func (f format) linear() {
 
 	f.mulAddTo()
 	f.mulAddColumnsTo()
+	f.mulAddAllTo()
 	f.finite()
 	f.dot()
 }
