@@ -2,12 +2,13 @@ package graphs
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"pkm/internal/vector"
 )
 
 // Activation is the layer h = φ(z), element by element.
@@ -38,7 +39,7 @@ func ActivationKinds() []ActivationKind {
 func (k ActivationKind) Smooth() bool { return k != ReLU }
 
 // Elements that one goroutine computes at a time.
-const elementTile = 1024
+const elementTile = 4096
 
 func (a Activation) resolve(in Shape) (Shape, []Parameter, error) {
 	if !slices.Contains(ActivationKinds(), a.Kind) {
@@ -55,74 +56,61 @@ func join(kinds []ActivationKind) string {
 	return strings.Join(names, ", ")
 }
 
-// value returns φ(z).
-func (k ActivationKind) value(z float64) float64 {
+// forward returns the function that sets h[i] = φ(z[i]).
+func forward[T Float](k ActivationKind) func(h, z []T) {
 	switch k {
 	case Tanh:
-		return math.Tanh(z)
+		return vector.Tanh[T]
 	case ReLU:
-		return max(z, 0)
+		return vector.ReLU[T]
 	case Sigmoid:
-		return sigmoid(z)
+		return vector.Sigmoid[T]
 	case Softplus:
-		return max(z, 0) + math.Log1p(math.Exp(-math.Abs(z)))
+		return vector.Softplus[T]
 	case GELU:
-		return z * normalCDF(z)
+		return vector.GELU[T]
 	case SiLU:
-		return z * sigmoid(z)
+		return vector.SiLU[T]
 	default:
-		return z
+		return func(h, z []T) { copy(h, z) }
 	}
 }
 
-// slope returns φ′(z), given h = φ(z). At the kink of relu it is 0, as in PyTorch.
-func (k ActivationKind) slope(z, h float64) float64 {
+// slopes returns the function that sets s[i] = φ′(z[i]), given h[i] = φ(z[i]). At
+// the kink of relu it is 0, as in PyTorch.
+func slopes[T Float](k ActivationKind) func(s, z, h []T) {
+	ofInput := func(slope func(s, z []T)) func(s, z, h []T) {
+		return func(s, z, _ []T) { slope(s, z) }
+	}
 	switch k {
 	case Tanh:
-		return 1 - h*h
+		return func(s, _, h []T) { vector.TanhSlope(s, h) }
 	case ReLU:
-		if z > 0 {
-			return 1
-		}
-		if math.IsNaN(z) {
-			return z
-		}
-		return 0
+		return ofInput(vector.ReLUSlope[T])
 	case Sigmoid:
-		return h * (1 - h)
+		return func(s, _, h []T) { vector.SigmoidSlope(s, h) }
 	case Softplus:
-		return sigmoid(z)
+		return ofInput(vector.Sigmoid[T])
 	case GELU:
-		return normalCDF(z) + z*math.Exp(-z*z/2)/math.Sqrt(2*math.Pi)
+		return ofInput(vector.GELUSlope[T])
 	case SiLU:
-		s := sigmoid(z)
-		return s * (1 + z*(1-s))
+		return ofInput(vector.SiLUSlope[T])
 	default:
-		return 1
+		return func(s, _, _ []T) {
+			for i := range s {
+				s[i] = 1
+			}
+		}
 	}
 }
-
-// sigmoid is 1/(1+e^{−z}) without overflow for either sign.
-func sigmoid(z float64) float64 {
-	if z >= 0 {
-		return 1 / (1 + math.Exp(-z))
-	}
-	e := math.Exp(z)
-	return e / (1 + e)
-}
-
-// normalCDF is Φ(z), accurate in the left tail too.
-func normalCDF(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
 // applyActivation adds h = φ(z) to the graph.
 func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.Node) (*G.Node, error) {
-	kind := a.Kind
+	kind, φ := a.Kind, forward[T](a.Kind)
 	o := &operation[T]{name: layer.name(string(kind)), wrt: []bool{b.leaves[z] == nil}}
 	o.run = func(v [][]T) {
 		b.engine.Tiles(len(o.values), elementTile, func(lo, hi int) {
-			for i, z := range v[0][lo:hi] {
-				o.values[lo+i] = T(kind.value(float64(z)))
-			}
+			φ(o.values[lo:hi], v[0][lo:hi])
 		})
 	}
 	o.pull = func(operands G.Nodes, output, grad *G.Node) (G.Nodes, error) {
@@ -140,11 +128,10 @@ func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.No
 // or repeats the rows of a matrix, it is formed here, while it is hot.
 func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z, h, grad *G.Node) (*G.Node, error) {
 	s := &operation[T]{name: layer.name(string(kind) + "/slope")}
+	derivative := slopes[T](kind)
 	s.run = func(v [][]T) {
 		b.engine.Tiles(len(s.values), elementTile, func(lo, hi int) {
-			for i, z := range v[0][lo:hi] {
-				s.values[lo+i] = T(kind.slope(float64(z), float64(v[1][lo+i])))
-			}
+			derivative(s.values[lo:hi], v[0][lo:hi], v[1][lo:hi])
 		})
 	}
 	slope, err := apply(s, h.Shape().Clone(), z, h)
@@ -157,11 +144,7 @@ func pullActivation[T Float](b *builder[T], layer placed, kind ActivationKind, z
 	scale := func(δ func(r int) []T, slopes []T, lo, hi int) {
 		for r := lo; r < hi; r++ {
 			n := r / stacks
-			to, from, φ := o.values[r*width:(r+1)*width], δ(r), slopes[n*width:(n+1)*width]
-			from, φ = from[:len(to)], φ[:len(to)]
-			for j := range to {
-				to[j] = from[j] * φ[j]
-			}
+			vector.Mul(o.values[r*width:(r+1)*width], δ(r), slopes[n*width:(n+1)*width])
 		}
 	}
 	shape := grad.Shape().Clone()

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"pkm/internal/blas"
+	"pkm/internal/vector"
 )
 
 // Conv2D is the two-dimensional cross-correlation of torch.nn.Conv2d with square
@@ -53,61 +54,80 @@ type patches struct {
 func (p patches) weights() int   { return p.in[0] * p.Kernel * p.Kernel }
 func (p patches) positions() int { return p.out[1] * p.out[2] }
 
-// each calls f for every row of U and row of the output image: U[row, at:at+n]
-// stems from x[from], x[from+stride], …; outside of [lo, hi) of those it is padding.
-func (p patches) each(f func(row, at, from, lo, hi int)) {
+// columns returns the columns q of the output with 0 ≤ q·stride + j − padding < width:
+// those in which kernel column j meets a pixel and not the padding.
+func (p patches) columns(j int) (lo, hi int) {
+	lo = max(0, (p.Padding-j+p.Stride-1)/p.Stride)
+	hi = min(p.out[2], (p.in[2]+p.Padding-j+p.Stride-1)/p.Stride)
+	return lo, max(lo, hi)
+}
+
+// unfold writes U (d, T) of an image.
+func unfold[T Float](p patches, x, u []T) {
 	height, width, outWidth := p.in[1], p.in[2], p.out[2]
-	row := 0
+	at := 0
 	for c := range p.in[0] {
+		channel := x[c*height*width : (c+1)*height*width]
 		for i := range p.Kernel {
 			for j := range p.Kernel {
-				// Columns q of the output with 0 ≤ q·stride + j − padding < width.
-				lo := max(0, (p.Padding-j+p.Stride-1)/p.Stride)
-				hi := min(outWidth, (width+p.Padding-j+p.Stride-1)/p.Stride)
+				lo, hi := p.columns(j)
 				for r := range p.out[1] {
+					to := u[at : at+outWidth]
+					at += outWidth
 					y := r*p.Stride + i - p.Padding
 					if y < 0 || y >= height {
-						f(row, r*outWidth, 0, 0, 0)
+						clear(to)
 						continue
 					}
-					f(row, r*outWidth, (c*height+y)*width+j-p.Padding, lo, max(lo, hi))
+					clear(to[:lo])
+					clear(to[hi:])
+					to = to[lo:hi]
+					from := channel[y*width : (y+1)*width]
+					if p.Stride == 1 {
+						copy(to, from[lo+j-p.Padding:])
+						continue
+					}
+					for q := range to {
+						to[q] = from[(lo+q)*p.Stride+j-p.Padding]
+					}
 				}
-				row++
 			}
 		}
 	}
 }
 
-// unfold writes U (d, T) of an image.
-func unfold[T Float](p patches, x, u []T) {
-	positions, outWidth := p.positions(), p.out[2]
-	p.each(func(row, at, from, lo, hi int) {
-		to := u[row*positions+at:][:outWidth]
-		clear(to[:lo])
-		clear(to[hi:])
-		if p.Stride == 1 {
-			copy(to[lo:hi], x[from+lo:])
-			return
-		}
-		for q := lo; q < hi; q++ {
-			to[q] = x[from+q*p.Stride]
-		}
-	})
-}
-
 // fold adds the columns of U (d, T) to the image they were taken from: the
 // transpose of unfold.
 func fold[T Float](p patches, u, x []T) {
-	positions := p.positions()
-	p.each(func(row, at, from, lo, hi int) {
-		if lo >= hi {
-			return
+	height, width, outWidth := p.in[1], p.in[2], p.out[2]
+	at := 0
+	for c := range p.in[0] {
+		channel := x[c*height*width : (c+1)*height*width]
+		for i := range p.Kernel {
+			for j := range p.Kernel {
+				lo, hi := p.columns(j)
+				for r := range p.out[1] {
+					from := u[at+lo : at+hi]
+					at += outWidth
+					y := r*p.Stride + i - p.Padding
+					if y < 0 || y >= height || len(from) == 0 {
+						continue
+					}
+					to := channel[y*width : (y+1)*width]
+					if p.Stride == 1 {
+						to = to[lo+j-p.Padding:][:len(from)]
+						for q, v := range from {
+							to[q] += v
+						}
+						continue
+					}
+					for q, v := range from {
+						to[(lo+q)*p.Stride+j-p.Padding] += v
+					}
+				}
+			}
 		}
-		source := u[row*positions+at:]
-		for q := lo; q < hi; q++ {
-			x[from+q*p.Stride] += source[q]
-		}
-	})
+	}
 }
 
 // sampleTile is how many samples one goroutine convolves at a time.
@@ -221,10 +241,7 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 		b.engine.Tiles(size, elementTile, func(lo, hi int) {
 			clear(o.values[lo:hi])
 			for t := range tiles {
-				from := partial[t*size+lo : t*size+hi]
-				for i, g := range from {
-					o.values[lo+i] += g
-				}
+				vector.Add(o.values[lo:hi], partial[t*size+lo:t*size+hi])
 			}
 		})
 		copy(sum, o.values)
@@ -232,23 +249,36 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 	return apply(o, tensor.Shape(layer.parameters[0].Shape).Clone(), grad, x)
 }
 
-// pullConvBias adds Σ_n Σ_t δz[n,·,t], (Filters), to the graph, summed in float64.
+// pullConvBias adds Σ_n Σ_t δz[n,·,t], (Filters), to the graph: the positions are summed
+// in the network's precision, by four, the samples in float64.
 func pullConvBias[T Float](b *builder[T], layer placed, p patches, grad *G.Node) (*G.Node, error) {
 	positions := p.positions()
-	total := make([]float64, p.Filters)
 	o := &operation[T]{name: layer.name("conv2d/bias")}
 	sum := View(b.gradient, layer.parameters[1])
 	o.run = func(v [][]T) {
-		clear(total)
-		for at := 0; at < len(v[0]); at += positions {
-			for _, δ := range v[0][at : at+positions] {
-				total[at/positions%p.Filters] += float64(δ)
+		b.engine.Tiles(p.Filters, 1, func(f, _ int) {
+			var total float64
+			for at := f * positions; at < len(v[0]); at += p.Filters * positions {
+				total += float64(sumOf(v[0][at : at+positions]))
 			}
-		}
-		for f, t := range total {
-			o.values[f] = T(t)
-		}
+			o.values[f] = T(total)
+		})
 		copy(sum, o.values)
 	}
 	return apply(o, tensor.Shape{p.Filters}, grad)
+}
+
+// sumOf returns Σ v as four interleaved sums, added in order.
+func sumOf[T Float](v []T) T {
+	var s0, s1, s2, s3 T
+	for ; len(v) >= 4; v = v[4:] {
+		s0 += v[0]
+		s1 += v[1]
+		s2 += v[2]
+		s3 += v[3]
+	}
+	for _, x := range v {
+		s0 += x
+	}
+	return s0 + s1 + s2 + s3
 }

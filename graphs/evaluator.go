@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"pkm/internal/compute"
+	"pkm/internal/vector"
 )
 
 // Evaluator is a network's graph compiled for a fixed number of samples. It owns
@@ -191,22 +192,7 @@ func (e *Evaluator[T]) Largest() (tensor string, magnitude float64) {
 }
 
 // Finite reports whether all values are finite.
-func Finite[T Float](values []T) bool {
-	// x−x is 0 for finite x and NaN otherwise; four sums keep the adders busy.
-	var s0, s1, s2, s3 T
-	i := 0
-	for ; i+4 <= len(values); i += 4 {
-		v := values[i : i+4 : i+4]
-		s0 += v[0] - v[0]
-		s1 += v[1] - v[1]
-		s2 += v[2] - v[2]
-		s3 += v[3] - v[3]
-	}
-	for ; i < len(values); i++ {
-		s0 += values[i] - values[i]
-	}
-	return !math.IsNaN(float64(s0 + s1 + s2 + s3))
-}
+func Finite[T Float](values []T) bool { return vector.Finite(values) }
 
 // sizeOf returns the bytes of an element.
 func sizeOf[T Float]() int {

@@ -615,13 +615,10 @@ func TestLayoutIsGapless(t *testing.T) {
 
 // At its kink relu has the slope 0, as in PyTorch, and a NaN stays one.
 func TestReLUAtItsKink(t *testing.T) {
-	for z, want := range map[float64]float64{-1: 0, 0: 0, 1: 1} {
-		if got := ReLU.slope(z, max(z, 0)); got != want {
-			t.Errorf("slope %g at %g, want %g", got, z, want)
-		}
-	}
-	if got := ReLU.slope(math.NaN(), math.NaN()); !math.IsNaN(got) {
-		t.Errorf("slope %g at NaN", got)
+	z, got := []float64{-1, 0, 1, math.NaN()}, make([]float64, 4)
+	slopes[float64](ReLU)(got, z, nil)
+	if !slices.Equal(got[:3], []float64{0, 0, 1}) || !math.IsNaN(got[3]) {
+		t.Errorf("slopes %v at %v", got, z)
 	}
 }
 

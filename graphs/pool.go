@@ -99,6 +99,10 @@ func applyMaxPool2D[T Float](b *builder[T], layer placed, size int, x *G.Node) (
 // maxPool writes the largest pixel of each window and where it is. Of equal ones the
 // first counts; a NaN is the largest: it must not vanish.
 func maxPool[T Float](w window, image, to []T, largest []int32) {
+	if w.Height == 2 && w.Width == 2 {
+		maxPool2(w, image, to, largest)
+		return
+	}
 	i := 0
 	for c := range w.channels {
 		for r := range w.rows {
@@ -116,6 +120,31 @@ func maxPool[T Float](w window, image, to []T, largest []int32) {
 				}
 				to[i], largest[i] = value, int32(best)
 				i++
+			}
+		}
+	}
+}
+
+// maxPool2 is maxPool of the most common windows.
+func maxPool2[T Float](w window, image, to []T, largest []int32) {
+	for c := range w.channels {
+		for r := range w.rows {
+			from := c*w.in + 2*r*w.width
+			upper, lower := image[from:][:2*w.columns], image[from+w.width:][:2*w.columns]
+			at := (c*w.rows + r) * w.columns
+			to, largest := to[at:][:w.columns], largest[at:][:w.columns]
+			for q := range to {
+				best, value := 2*q, upper[2*q]
+				if v := upper[2*q+1]; v > value || v != v {
+					best, value = 2*q+1, v
+				}
+				if v := lower[2*q]; v > value || v != v {
+					best, value = 2*q+w.width, v
+				}
+				if v := lower[2*q+1]; v > value || v != v {
+					best, value = 2*q+w.width+1, v
+				}
+				to[q], largest[q] = value, int32(from+best)
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"pkm/internal/vector"
 )
 
 // Residual is y = block(x) + shortcut(x) (He et al. 2015, eq. 1 and 2), with x
@@ -65,9 +67,7 @@ func applyResidual[T Float](b *builder[T], layer placed, x *G.Node) (*G.Node, er
 // addInto writes v₀ + v₁.
 func addInto[T Float](b *builder[T], to []T, v [][]T) {
 	b.engine.Tiles(len(to), elementTile, func(lo, hi int) {
-		to, left, right := to[lo:hi], v[0][lo:hi], v[1][lo:hi]
-		for i := range to {
-			to[i] = left[i] + right[i]
-		}
+		copy(to[lo:hi], v[0][lo:hi])
+		vector.Add(to[lo:hi], v[1][lo:hi])
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"pkm/internal/blas"
 	"pkm/internal/compute"
+	"pkm/internal/vector"
 )
 
 // Apply returns J(x_n)·v (N, K) for a direction v ∈ ℝ^P in weight space, from the
@@ -19,13 +20,13 @@ func Apply[T Float](engine compute.Engine, factors []Factor[T], v []T) []float64
 		}
 		if f.kind() == formedAlready {
 			for r := range out {
-				out[r] += dotWide(f.Cotangent[r*f.OutWidth:(r+1)*f.OutWidth], v[f.Weight:])
+				out[r] += vector.Dot64(f.Cotangent[r*f.OutWidth:(r+1)*f.OutWidth], v[f.Weight:f.Weight+f.OutWidth])
 			}
 			continue
 		}
 		for r, u := range f.moved(engine, v) {
 			for k := range f.Stacks {
-				out[r*f.Stacks+k] += dotWide(f.Cotangent[(r*f.Stacks+k)*len(u):][:len(u)], u)
+				out[r*f.Stacks+k] += vector.Dot64(f.Cotangent[(r*f.Stacks+k)*len(u):][:len(u)], u)
 			}
 		}
 	}
@@ -68,14 +69,4 @@ func (f *Factor[T]) moved(engine compute.Engine, v []T) func(yield func(n int, u
 			}
 		}
 	}
-}
-
-// dotWide returns a·b in float64, over the length of a.
-func dotWide[T Float](a, b []T) float64 {
-	var sum float64
-	b = b[:len(a)]
-	for i := range a {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	return sum
 }

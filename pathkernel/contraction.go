@@ -7,6 +7,7 @@ import (
 
 	"pkm/internal/blas"
 	"pkm/internal/compute"
+	"pkm/internal/vector"
 )
 
 // Contraction multiplies the factors of M query samples with those of N training
@@ -42,6 +43,8 @@ type Contraction[T Float] struct {
 	chunk   []T         // scratch: formed gradients of training samples
 	workers [][]T       // scratch of each worker that forms gradients
 
+	ones []T // (columnTile): the Gram's row of a term without one
+
 	averages int
 	rowTile  int // query rows of a tile
 
@@ -53,7 +56,11 @@ type Contraction[T Float] struct {
 // NewContraction returns a contraction whose products go to the engine.
 func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
 	var zero T
-	return &Contraction[T]{engine: engine, rowTile: rowBytes / int(unsafe.Sizeof(zero)), fixed: make(map[int][]T), formedElements: 1 << 21, pairElements: 1 << 19}
+	ones := make([]T, columnTile)
+	for i := range ones {
+		ones[i] = 1
+	}
+	return &Contraction[T]{engine: engine, ones: ones, rowTile: rowBytes / int(unsafe.Sizeof(zero)), fixed: make(map[int][]T), formedElements: 1 << 21, pairElements: 1 << 19}
 }
 
 // A tile is a block of query cotangents (m, k) by training cotangents (i, k′). All
@@ -188,7 +195,7 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, hi-lo, right-left, t.width, 1, t.cotangent[lo*t.width:hi*t.width], t.width,
 					others[i][left*t.width:right*t.width], t.width, 0, product, right-left)
 			}
-			var gram []T
+			gram := c.ones[:right-left]
 			for r := lo; r < hi; r++ {
 				row := product[(r-lo)*(right-left):][:right-left]
 				if t.unit { // e_k·δ′ is a column of the training cotangents
@@ -226,26 +233,43 @@ func repeated[T Float](gram []T, left, right, seeds int, to []T) []T {
 // integrals that the term counts in. The row begins at training cotangent first,
 // counted over samples and seeds.
 func (t *term[T]) add(sums [][]Sum, r, first, seeds int, row, gram []T) {
+	var all sumsOfProducts[T]
 	for _, u := range t.uses {
 		for s := range sums[u.integral] {
 			sum := &sums[u.integral][s]
 			to, weight := sum.Values[(r*sum.Width+sum.Offset)*seeds+first:][:len(row)], u.weight*sum.Scale
-			switch {
-			case sum.Columns != nil && gram != nil:
-				accumulateColumns(to, row, gram, sum.Columns[first:], weight)
-			case sum.Columns != nil:
-				for i, p := range row {
-					to[i] += weight * sum.Columns[first+i] * float64(p)
-				}
-			case gram != nil:
-				accumulate(to, row, gram, weight)
-			default:
-				for i, p := range row {
-					to[i] += weight * float64(p)
-				}
+			if sum.Columns == nil {
+				all.add(to, weight, row, gram)
+				continue
 			}
+			all.flush(row, gram)
+			vector.MulAddColumnsTo(to, weight, row, gram, sum.Columns[first:][:len(row)])
 		}
 	}
+	all.flush(row, gram)
+}
+
+// sumsOfProducts collects sums that take the same products p⊙a with a weight each, so
+// that these are read and formed once for several.
+type sumsOfProducts[T Float] struct {
+	n       int
+	to      [8][]float64
+	weights [8]float64
+}
+
+// add adds weight·p⊙a to a sum, now or at the next flush.
+func (s *sumsOfProducts[T]) add(to []float64, weight float64, p, a []T) {
+	if s.n == len(s.to) {
+		s.flush(p, a)
+	}
+	s.to[s.n], s.weights[s.n] = to, weight
+	s.n++
+}
+
+// flush adds what is left.
+func (s *sumsOfProducts[T]) flush(p, a []T) {
+	vector.MulAddAllTo(s.to[:s.n], s.weights[:s.n], p, a)
+	s.n = 0
 }
 
 // clearRow sets what add would add to to 0.
@@ -264,22 +288,6 @@ func clearAll(engine compute.Engine, sums [][]Sum) {
 		for _, sum := range integral {
 			engine.Tiles(len(sum.Values), averageTile, func(lo, hi int) { clear(sum.Values[lo:hi]) })
 		}
-	}
-}
-
-// accumulate adds weight·p⊙a to sum, in float64.
-func accumulate[T Float](sum []float64, p, a []T, weight float64) {
-	p, a = p[:len(sum)], a[:len(sum)]
-	for i := range sum {
-		sum[i] += weight * float64(p[i]*a[i])
-	}
-}
-
-// accumulateColumns adds weight·p⊙a⊙columns to sum, in float64.
-func accumulateColumns[T Float](sum []float64, p, a []T, columns []float64, weight float64) {
-	p, a, columns = p[:len(sum)], a[:len(sum)], columns[:len(sum)]
-	for i := range sum {
-		sum[i] += weight * columns[i] * float64(p[i]*a[i])
 	}
 }
 

@@ -1,6 +1,10 @@
 package pathkernel
 
-import "slices"
+import (
+	"slices"
+
+	"pkm/internal/vector"
+)
 
 // Sum is where a contraction adds to. With K_j the product of the query's factors at
 // node j with the training factors and K̄ = Σ_j weights[j]·K_j,
@@ -142,16 +146,8 @@ func (c *Contraction[T]) mean(used []int, weights []float64, values func(j int) 
 		to := mean[lo:hi]
 		clear(to)
 		for _, j := range used {
-			addScaled(to, T(weights[j]), values(j)[lo:hi])
+			vector.AddScaled(to, T(weights[j]), values(j)[lo:hi])
 		}
 	})
 	return mean
-}
-
-// addScaled adds w·v to sum.
-func addScaled[T Float](sum []T, w T, v []T) {
-	v = v[:len(sum)]
-	for i := range sum {
-		sum[i] += w * v[i]
-	}
 }

@@ -6,6 +6,7 @@ import (
 	gblas "gonum.org/v1/gonum/blas"
 
 	"pkm/internal/blas"
+	"pkm/internal/vector"
 )
 
 // strategy says how the products of a layer with shared weights are formed.
@@ -114,11 +115,7 @@ func (p *pairing[T]) sum(gram, product []T, n, k, i, seed int) float64 {
 	t, stacks := p.train.Positions, p.train.Stacks
 	var sum float64
 	for s := range t {
-		g := gram[(s*n+i)*t:][:t]
-		q := product[(((k*t+s)*n+i)*stacks+seed)*t:][:t]
-		for j := range g {
-			sum += float64(g[j]) * float64(q[j])
-		}
+		sum += vector.Dot64(gram[(s*n+i)*t:][:t], product[(((k*t+s)*n+i)*stacks+seed)*t:][:t])
 	}
 	return sum
 }

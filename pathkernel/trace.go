@@ -83,17 +83,17 @@ func (c *Contraction[T]) traceTiles(terms []term[T], products []traceProduct[T],
 					p.other[left*p.width:right*p.width], p.width, 0, product, n)
 			}
 			for m := range c.queries {
-				t.add(sums, m, s.first+left, 1, product[m*n:][:n], t.gramRow(m, s, left, right))
+				t.add(sums, m, s.first+left, 1, product[m*n:][:n], c.gramRow(t, m, s, left, right))
 			}
 		}
 	})
 }
 
-// gramRow returns the Gram of query m with the samples left to right of a tile, nil
+// gramRow returns the Gram of query m with the samples left to right of a tile, ones
 // for a term without one.
-func (t *term[T]) gramRow(m int, s tiles, left, right int) []T {
+func (c *Contraction[T]) gramRow(t *term[T], m int, s tiles, left, right int) []T {
 	if t.gram == nil {
-		return nil
+		return c.ones[:right-left]
 	}
 	return t.gram[m*s.samples+s.first+left : m*s.samples+s.first+right]
 }
@@ -134,7 +134,7 @@ func (c *Contraction[T]) diagonalTiles(terms []term[T], others [][]T, s tiles, s
 				blas.Gemm(c.engine, gblas.NoTrans, gblas.Trans, c.queries, n, t.width, 1, t.cotangent[k*t.width:], stride,
 					others[i][left*stride+k*t.width:], stride, 0, product, n)
 				for m := range c.queries {
-					t.add(sums, m*c.stacks+k, s.first+left, 1, product[m*n:][:n], t.gramRow(m, s, left, right))
+					t.add(sums, m*c.stacks+k, s.first+left, 1, product[m*n:][:n], c.gramRow(t, m, s, left, right))
 				}
 			}
 		}
