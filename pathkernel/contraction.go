@@ -43,7 +43,7 @@ type Contraction[T Float] struct {
 	chunk   []T         // scratch: formed gradients of training samples
 	workers [][]T       // scratch of each worker that forms gradients
 
-	ones []T // (columnTile): the Gram's row of a term without one
+	ones []T // (largeTile): the Gram's row of a term without one
 
 	averages int
 	rowTile  int // query rows of a tile
@@ -56,7 +56,7 @@ type Contraction[T Float] struct {
 // NewContraction returns a contraction whose products go to the engine.
 func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
 	var zero T
-	ones := make([]T, columnTile)
+	ones := make([]T, largeTile)
 	for i := range ones {
 		ones[i] = 1
 	}
@@ -68,6 +68,8 @@ func NewContraction[T Float](engine compute.Engine) *Contraction[T] {
 const (
 	rowBytes   = 1024 // query rows of a tile: 256 in float32, 128 in float64
 	columnTile = 256
+	largeTile  = 512 // of large symmetric kernels: operands are packed less often
+	stripTile  = 128 // rows of a tile on the diagonal of a symmetric kernel
 	traceTile  = 256 // training samples in a tile of a Gram or a trace, which takes all queries
 
 	averageTile = 4096 // elements
@@ -141,7 +143,7 @@ func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 	c.transpose(train)
 	s.samples, s.count, s.seeds = train[0].Rows, train[0].Rows, train[0].Stacks
 	if len(c.terms) == 0 && s.fresh {
-		clearAll(c.engine, sums)
+		clear(sums[0][0].Values)
 	}
 	c.outerTiles(c.terms, others, s, sums)
 	for layer := range train {
@@ -163,15 +165,12 @@ func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 // from first on, with so many seeds each.
 type tiles struct {
 	samples, first, count, seeds int
-	// symmetric: both sides are the same, and tiles below the diagonal may be left out.
+	// symmetric: both sides are the same, the only sum is (M·K, M·K), and what lies below
+	// the diagonal is copied from above it.
 	symmetric bool
-	// fresh: what the sums hold is not added to.
+	// fresh: what the only sum holds is not added to; no Columns.
 	fresh bool
 }
-
-// skips reports whether a symmetric contraction leaves out the tile of rows from lo
-// on and columns up to right.
-func (t tiles) skips(lo, right int) bool { return t.symmetric && right <= lo }
 
 // outerTiles adds the products of the terms with other cotangents (count, K′, width),
 // one slice for each term.
@@ -180,15 +179,17 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 		return
 	}
 	rows, columns := c.stacks*c.queries, s.count*s.seeds
-	rowTile := c.rowTile
-	across, down := (columns+columnTile-1)/columnTile, (rows+rowTile-1)/rowTile
-	workers := c.reserve(across*down, rowTile*columnTile)
-	c.engine.TilesWorker(workers, across*down, 1, func(worker, n, _ int) {
-		lo, left := n/across*rowTile, n%across*columnTile
-		hi, right := min(lo+rowTile, rows), min(left+columnTile, columns)
-		if s.skips(lo, right) {
-			return
-		}
+	blocks := cut(rows, columns, c.rowTile, columnTile)
+	if s.symmetric {
+		blocks = cutSymmetric(rows)
+	}
+	size := 0
+	for _, b := range blocks {
+		size = max(size, (b.hi-b.lo)*(b.right-b.left))
+	}
+	workers := c.reserve(len(blocks), size)
+	c.engine.TilesWorker(workers, len(blocks), 1, func(worker, n, _ int) {
+		lo, hi, left, right := blocks[n].lo, blocks[n].hi, blocks[n].left, blocks[n].right
 		for i := range terms {
 			t, product := &terms[i], c.scratch[worker]
 			if !t.unit {
@@ -205,10 +206,14 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 					gram = repeated(t.gram[m*s.samples+s.first:], left, right, s.seeds, c.spread[worker])
 				}
 				if s.fresh && i == 0 {
-					clearRow(sums, r, s.first*s.seeds+left, s.seeds, len(row))
+					vector.MulTo(sums[0][0].row(r, s.first*s.seeds+left, s.seeds, len(row)), t.uses[0].weight*sums[0][0].Scale, row, gram)
+					continue
 				}
 				t.add(sums, r, s.first*s.seeds+left, s.seeds, row, gram)
 			}
+		}
+		if s.symmetric {
+			mirror(sums[0][0].Values, columns, lo, hi, max(left, hi), right)
 		}
 	})
 }
@@ -237,7 +242,7 @@ func (t *term[T]) add(sums [][]Sum, r, first, seeds int, row, gram []T) {
 	for _, u := range t.uses {
 		for s := range sums[u.integral] {
 			sum := &sums[u.integral][s]
-			to, weight := sum.Values[(r*sum.Width+sum.Offset)*seeds+first:][:len(row)], u.weight*sum.Scale
+			to, weight := sum.row(r, first, seeds, len(row)), u.weight*sum.Scale
 			if sum.Columns == nil {
 				all.add(to, weight, row, gram)
 				continue
@@ -272,23 +277,10 @@ func (s *sumsOfProducts[T]) flush(p, a []T) {
 	s.n = 0
 }
 
-// clearRow sets what add would add to to 0.
-func clearRow(sums [][]Sum, r, first, seeds, count int) {
-	for _, integral := range sums {
-		for s := range integral {
-			sum := &integral[s]
-			clear(sum.Values[(r*sum.Width+sum.Offset)*seeds+first:][:count])
-		}
-	}
-}
-
-// clearAll sets all sums to 0.
-func clearAll(engine compute.Engine, sums [][]Sum) {
-	for _, integral := range sums {
-		for _, sum := range integral {
-			engine.Tiles(len(sum.Values), averageTile, func(lo, hi int) { clear(sum.Values[lo:hi]) })
-		}
-	}
+// row returns count values of row r from training cotangent first on, counted over
+// samples and seeds.
+func (s *Sum) row(r, first, seeds, count int) []float64 {
+	return s.Values[(r*s.Width+s.Offset)*seeds+first:][:count]
 }
 
 // transpose fills the training cotangents (d_out, N·K′) of the layers whose query
@@ -317,7 +309,7 @@ func (c *Contraction[T]) reserve(tiles, size int) int {
 	workers := c.engine.Workers(tiles, 1)
 	for w := range workers {
 		nth(&c.scratch, w, size)
-		nth(&c.spread, w, columnTile)
+		nth(&c.spread, w, largeTile)
 	}
 	return workers
 }

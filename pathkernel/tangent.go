@@ -38,9 +38,6 @@ func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Fac
 	case Full:
 		sum.Values = resized(into, m*k*n*k)
 		c.outer(train, [][]Sum{{sum}}, tiles{symmetric: symmetric, fresh: true})
-		if symmetric {
-			mirror(engine, sum.Values, m*k, c.rowTile)
-		}
 	case Trace:
 		sum.Values = resized(into, m*n)
 		clear(sum.Values)
@@ -76,27 +73,4 @@ func comparable[T Float](query, train []Factor[T]) error {
 		}
 	}
 	return nil
-}
-
-// mirror copies the elements of the tiles that a symmetric contraction left out, those
-// below the diagonal of a matrix of n rows, from above it: in squares that stay in the
-// first-level cache.
-func mirror(engine compute.Engine, v []float64, n, rowTile int) {
-	const square = 16
-	engine.Tiles(n, rowTile, func(lo, hi int) {
-		end := 0
-		for (tiles{symmetric: true}).skips(lo, min(end+columnTile, n)) {
-			end += columnTile
-		}
-		for r0 := lo; r0 < hi; r0 += square {
-			for c0 := 0; c0 < end; c0 += square {
-				for r := r0; r < min(r0+square, hi); r++ {
-					to := v[r*n+c0 : r*n+min(c0+square, end)]
-					for c := range to {
-						to[c] = v[(c0+c)*n+r]
-					}
-				}
-			}
-		}
-	})
 }

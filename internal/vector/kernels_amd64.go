@@ -44,6 +44,11 @@ func reluFloat64AVX2(dst []float64, z []float64)
 //go:noescape
 func reluSlopeFloat64AVX2(dst []float64, z []float64)
 
+// mulToFloat64AVX2 sets sum[i] = weight·float64(p[i]·a[i]).
+//
+//go:noescape
+func mulToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64)
+
 // mulAddToFloat64AVX2 sets sum[i] += weight·float64(p[i]·a[i]).
 //
 //go:noescape
@@ -148,6 +153,11 @@ func reluFloat32AVX2(dst []float32, z []float32)
 //
 //go:noescape
 func reluSlopeFloat32AVX2(dst []float32, z []float32)
+
+// mulToFloat32AVX2 sets sum[i] = weight·float64(p[i]·a[i]).
+//
+//go:noescape
+func mulToFloat32AVX2(sum []float64, weight float64, p []float32, a []float32)
 
 // mulAddToFloat32AVX2 sets sum[i] += weight·float64(p[i]·a[i]).
 //

@@ -583,6 +583,74 @@ end:
 	VZEROUPPER
 	RET
 
+// func mulToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64)
+// Requires: AVX, AVX2, SSE2
+TEXT ·mulToFloat64AVX2(SB), NOSPLIT, $0-80
+	MOVSD        weight+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         sum_base+0(FP), AX
+	MOVQ         p_base+32(FP), CX
+	MOVQ         a_base+56(FP), DX
+	MOVQ         sum_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000010, BX
+	JL           done4
+
+loop4:
+	VMOVUPD (CX)(SI*8), Y1
+	VMULPD  (DX)(SI*8), Y1, Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, (AX)(SI*8)
+	VMOVUPD 32(CX)(SI*8), Y1
+	VMULPD  32(DX)(SI*8), Y1, Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, 32(AX)(SI*8)
+	VMOVUPD 64(CX)(SI*8), Y1
+	VMULPD  64(DX)(SI*8), Y1, Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, 64(AX)(SI*8)
+	VMOVUPD 96(CX)(SI*8), Y1
+	VMULPD  96(DX)(SI*8), Y1, Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, 96(AX)(SI*8)
+	ADDQ    $0x00000010, SI
+	SUBQ    $0x00000010, BX
+	JGE     loop4
+
+done4:
+	ADDQ $0x00000010, BX
+	SUBQ $0x00000004, BX
+	JL   done1
+
+loop1:
+	VMOVUPD (CX)(SI*8), Y1
+	VMULPD  (DX)(SI*8), Y1, Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, (AX)(SI*8)
+	ADDQ    $0x00000004, SI
+	SUBQ    $0x00000004, BX
+	JGE     loop1
+
+done1:
+	ADDQ       $0x00000004, BX
+	JZ         end
+	LEAQ       mask64<>+128(SB), DI
+	MOVQ       BX, R8
+	NEGQ       R8
+	VMOVUPD    (DI)(R8*8), Y1
+	LEAQ       mask64<>+128(SB), DI
+	NEGQ       BX
+	VMOVUPD    (DI)(BX*8), Y2
+	VMASKMOVPD (CX)(SI*8), Y1, Y3
+	VMASKMOVPD (DX)(SI*8), Y1, Y1
+	VMULPD     Y1, Y3, Y3
+	VMULPD     Y3, Y0, Y0
+	VMASKMOVPD Y0, Y2, (AX)(SI*8)
+
+end:
+	VZEROUPPER
+	RET
+
 // func mulAddToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64)
 // Requires: AVX, AVX2, SSE2
 TEXT ·mulAddToFloat64AVX2(SB), NOSPLIT, $0-80
@@ -2971,6 +3039,80 @@ done1:
 	VANDPS     lanes32_3f800000<>+0(SB), Y1, Y1
 	VORPS      Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulToFloat32AVX2(sum []float64, weight float64, p []float32, a []float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·mulToFloat32AVX2(SB), NOSPLIT, $0-80
+	MOVSD        weight+24(FP), X0
+	VBROADCASTSD X0, Y0
+	MOVQ         sum_base+0(FP), AX
+	MOVQ         p_base+32(FP), CX
+	MOVQ         a_base+56(FP), DX
+	MOVQ         sum_len+8(FP), BX
+	XORQ         SI, SI
+	SUBQ         $0x00000010, BX
+	JL           done4
+
+loop4:
+	VMOVUPS   (CX)(SI*4), X1
+	VMULPS    (DX)(SI*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMULPD    Y1, Y0, Y1
+	VMOVUPD   Y1, (AX)(SI*8)
+	VMOVUPS   16(CX)(SI*4), X1
+	VMULPS    16(DX)(SI*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMULPD    Y1, Y0, Y1
+	VMOVUPD   Y1, 32(AX)(SI*8)
+	VMOVUPS   32(CX)(SI*4), X1
+	VMULPS    32(DX)(SI*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMULPD    Y1, Y0, Y1
+	VMOVUPD   Y1, 64(AX)(SI*8)
+	VMOVUPS   48(CX)(SI*4), X1
+	VMULPS    48(DX)(SI*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMULPD    Y1, Y0, Y1
+	VMOVUPD   Y1, 96(AX)(SI*8)
+	ADDQ      $0x00000010, SI
+	SUBQ      $0x00000010, BX
+	JGE       loop4
+
+done4:
+	ADDQ $0x00000010, BX
+	SUBQ $0x00000004, BX
+	JL   done1
+
+loop1:
+	VMOVUPS   (CX)(SI*4), X1
+	VMULPS    (DX)(SI*4), X1, X1
+	VCVTPS2PD X1, Y1
+	VMULPD    Y1, Y0, Y1
+	VMOVUPD   Y1, (AX)(SI*8)
+	ADDQ      $0x00000004, SI
+	SUBQ      $0x00000004, BX
+	JGE       loop1
+
+done1:
+	ADDQ       $0x00000004, BX
+	JZ         end
+	LEAQ       mask32<>+64(SB), DI
+	MOVQ       BX, R8
+	NEGQ       R8
+	VMOVUPD    (DI)(R8*4), X1
+	LEAQ       mask64<>+128(SB), DI
+	NEGQ       BX
+	VMOVUPD    (DI)(BX*8), Y2
+	VMASKMOVPS (CX)(SI*4), X1, X3
+	VMASKMOVPS (DX)(SI*4), X1, X1
+	VMULPS     X1, X3, X3
+	VCVTPS2PD  X3, Y1
+	VMULPD     Y1, Y0, Y0
+	VMASKMOVPD Y0, Y2, (AX)(SI*8)
 
 end:
 	VZEROUPPER

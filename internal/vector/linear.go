@@ -24,6 +24,13 @@ func AddScaled[T Float](dst []T, w T, a []T) {
 	chosen[T]().addScaled(dst, w, a)
 }
 
+// MulTo sets sum[i] = weight·float64(p[i]·a[i]): the product p·a is rounded to T, the
+// other to float64.
+func MulTo[T Float](sum []float64, weight float64, p, a []T) {
+	sameLength("MulTo", len(sum), len(p), len(a))
+	chosen[T]().mulTo(sum, weight, p, a)
+}
+
 // MulAddTo sets sum[i] += weight·float64(p[i]·a[i]): the product p·a is rounded to
 // T, the other operations are rounded to float64.
 func MulAddTo[T Float](sum []float64, weight float64, p, a []T) {

@@ -5,7 +5,7 @@ package vector
 func portable[T Float]() *kernels[T] {
 	return &kernels[T]{
 		mul: mul[T], add: add[T], scale: scale[T], addScaled: addScaled[T],
-		mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T], mulAddAllTo: mulAddAllTo[T],
+		mulTo: mulTo[T], mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T], mulAddAllTo: mulAddAllTo[T],
 		finite: finite[T], dot: dot[T],
 		exp:          func(dst, z []T) { apply(dst, z, exp) },
 		tanh:         func(dst, z []T) { apply(dst, z, tanh) },
@@ -22,11 +22,23 @@ func portable[T Float]() *kernels[T] {
 	}
 }
 
-// apply sets dst[i] = φ(z[i]), computed in float64.
+// apply sets dst[i] = φ(z[i]), computed in float64. The conversions are apart: on
+// amd64 they wait for what was in their register, so that among the functions they
+// would make each element wait for the one before.
 func apply[T Float](dst, z []T, φ func(z float64) float64) {
-	dst = dst[:len(z)]
-	for i, z := range z {
-		dst[i] = T(φ(float64(z)))
+	var block [64]float64
+	for len(z) > 0 {
+		values := block[:min(len(z), len(block))]
+		for i := range values {
+			values[i] = float64(z[i])
+		}
+		for i, z := range values {
+			values[i] = φ(z)
+		}
+		for i, h := range values {
+			dst[i] = T(h)
+		}
+		dst, z = dst[len(values):], z[len(values):]
 	}
 }
 
@@ -55,6 +67,13 @@ func addScaled[T Float](dst []T, w T, a []T) {
 	a = a[:len(dst)]
 	for i := range dst {
 		dst[i] += T(w * a[i])
+	}
+}
+
+func mulTo[T Float](sum []float64, weight float64, p, a []T) {
+	p, a = p[:len(sum)], a[:len(sum)]
+	for i := range sum {
+		sum[i] = weight * float64(p[i]*a[i])
 	}
 }
 

@@ -29,6 +29,7 @@ type kernels[T Float] struct {
 	mul              func(dst, a, b []T)
 	add              func(dst, a []T)
 	scale, addScaled func(dst []T, w T, a []T)
+	mulTo            func(sum []float64, weight float64, p, a []T)
 	mulAddTo         func(sum []float64, weight float64, p, a []T)
 	mulAddColumnsTo  func(sum []float64, weight float64, p, a []T, columns []float64)
 	mulAddAllTo      func(sums [][]float64, weights []float64, p, a []T) // at least one sum

@@ -204,6 +204,10 @@ func linears[T Float]() []linear[T] {
 			func(_ T, sum, w float64, a, _ T, _ float64) (T, float64) { return T(w) * a, sum }},
 		{"AddScaled", func(k *kernels[T], dst []T, _ []float64, w float64, a, _ []T, _ []float64) { k.addScaled(dst, T(w), a) },
 			func(dst T, sum, w float64, a, _ T, _ float64) (T, float64) { return dst + T(T(w)*a), sum }},
+		{"MulTo", func(k *kernels[T], _ []T, sum []float64, w float64, a, b []T, _ []float64) { k.mulTo(sum, w, a, b) },
+			func(dst T, _, w float64, a, b T, _ float64) (T, float64) {
+				return dst, float64(w * float64(T(a*b)))
+			}},
 		{"MulAddTo", func(k *kernels[T], _ []T, sum []float64, w float64, a, b []T, _ []float64) { k.mulAddTo(sum, w, a, b) },
 			func(dst T, sum, w float64, a, b T, _ float64) (T, float64) {
 				return dst, sum + float64(w*float64(T(a*b)))
@@ -375,6 +379,7 @@ func TestLengthsAreChecked(t *testing.T) {
 		"Add":             func() { Add(three, two) },
 		"Scale":           func() { Scale(two, 1, three) },
 		"AddScaled":       func() { AddScaled(three, 1, two) },
+		"MulTo":           func() { MulTo(sum, 1, three, two) },
 		"MulAddTo":        func() { MulAddTo(sum, 1, three, two) },
 		"MulAddColumnsTo": func() { MulAddColumnsTo(sum, 1, three, three, sum[:2]) },
 		"MulAddAllTo":     func() { MulAddAllTo([][]float64{sum, sum[:2]}, sum[:2], three, three) },

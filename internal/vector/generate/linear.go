@@ -50,7 +50,8 @@ func (f format) linear() {
 		return f.or(nan, f.and(f.compare(greater, x[0], f.load(f.constant(0))), one))
 	})
 
-	f.mulAddTo()
+	f.mulTo("mulTo", "=", false)
+	f.mulTo("mulAddTo", "+=", true)
 	f.mulAddColumnsTo()
 	f.mulAddAllTo()
 	f.finite()
@@ -97,10 +98,10 @@ func at(base, index reg.Register, size int) Mem {
 	return Mem{Base: base, Index: index, Scale: uint8(size)}
 }
 
-// mulAddTo emits sum[i] += weight·float64(p[i]·a[i]).
-func (f format) mulAddTo() {
-	function("mulAddTo"+f.suffix+"AVX2", fmt.Sprintf("func(sum []float64, weight float64, p, a []%s)", f.typ),
-		"sets sum[i] += weight·float64(p[i]·a[i]).")
+// mulTo emits sum[i] = weight·float64(p[i]·a[i]), or += where it adds.
+func (f format) mulTo(name, sign string, adds bool) {
+	function(name+f.suffix+"AVX2", fmt.Sprintf("func(sum []float64, weight float64, p, a []%s)", f.typ),
+		"sets sum[i] "+sign+" weight·float64(p[i]·a[i]).")
 	double := formats[0]
 	weight := double.broadcast("weight")
 	sum, p, a := base("sum"), base("p"), base("a")
@@ -110,15 +111,21 @@ func (f format) mulAddTo() {
 			x := f.quad()
 			f.emit(VMOVUPD, VMOVUPS, at(p, i, f.size).Offset(4*f.size*u), x)
 			f.emit(VMULPD, VMULPS, at(a, i, f.size).Offset(4*f.size*u), x, x)
-			to := at(sum, i, 8).Offset(32 * u)
-			double.store(double.add(double.mul(weight, f.widen(x)), to), to)
+			to, value := at(sum, i, 8).Offset(32*u), double.mul(weight, f.widen(x))
+			if adds {
+				value = double.add(value, to)
+			}
+			double.store(value, to)
 		}
 	}, func(i, n reg.Register) {
 		m, wide := mask(n, 4, f.size), mask(n, 4, 8)
 		x, y := maskedLoad(at(p, i, f.size), m, f.size), maskedLoad(at(a, i, f.size), m, f.size)
 		f.emit(VMULPD, VMULPS, y, x, x)
-		to := at(sum, i, 8)
-		maskedStore(double.add(double.mul(weight, f.widen(x)), maskedLoad(to, wide, 8)), to, wide, 8)
+		to, value := at(sum, i, 8), double.mul(weight, f.widen(x))
+		if adds {
+			value = double.add(value, maskedLoad(to, wide, 8))
+		}
+		maskedStore(value, to, wide, 8)
 	})
 	VZEROUPPER()
 	RET()
