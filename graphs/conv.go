@@ -54,80 +54,87 @@ type patches struct {
 func (p patches) weights() int   { return p.in[0] * p.Kernel * p.Kernel }
 func (p patches) positions() int { return p.out[1] * p.out[2] }
 
-// columns returns the columns q of the output with 0 ≤ q·stride + j − padding < width:
-// those in which kernel column j meets a pixel and not the padding.
-func (p patches) columns(j int) (lo, hi int) {
-	lo = max(0, (p.Padding-j+p.Stride-1)/p.Stride)
-	hi = min(p.out[2], (p.in[2]+p.Padding-j+p.Stride-1)/p.Stride)
-	return lo, max(lo, hi)
+// columns returns, for each kernel column j, the columns lo to hi of the output in which
+// it meets a pixel and not the padding: 0 ≤ q·stride + j − padding < width.
+func (p patches) columns() (lo, hi []int) {
+	for j := range p.Kernel {
+		from := max(0, (p.Padding-j+p.Stride-1)/p.Stride)
+		to := min(p.out[2], (p.in[2]+p.Padding-j+p.Stride-1)/p.Stride)
+		lo, hi = append(lo, from), append(hi, max(from, to))
+	}
+	return lo, hi
 }
 
-// unfold writes U (d, T) of an image.
-func unfold[T Float](p patches, x, u []T) {
-	height, width, outWidth := p.in[1], p.in[2], p.out[2]
+// each calls do for every row of U (d, T) and row of the output image: U[at+q] for
+// q from lo to hi stems from pixel[from+q·stride] of the image, the others of the outWidth
+// are padding.
+func (p patches) each(do func(at, from, lo, hi int)) {
+	height, width := p.in[1], p.in[2]
+	first, last := p.columns()
 	at := 0
 	for c := range p.in[0] {
-		channel := x[c*height*width : (c+1)*height*width]
 		for i := range p.Kernel {
 			for j := range p.Kernel {
-				lo, hi := p.columns(j)
 				for r := range p.out[1] {
-					to := u[at : at+outWidth]
-					at += outWidth
 					y := r*p.Stride + i - p.Padding
 					if y < 0 || y >= height {
-						clear(to)
-						continue
+						do(at, 0, 0, 0)
+					} else {
+						do(at, (c*height+y)*width+j-p.Padding, first[j], last[j])
 					}
-					clear(to[:lo])
-					clear(to[hi:])
-					to = to[lo:hi]
-					from := channel[y*width : (y+1)*width]
-					if p.Stride == 1 {
-						copy(to, from[lo+j-p.Padding:])
-						continue
-					}
-					for q := range to {
-						to[q] = from[(lo+q)*p.Stride+j-p.Padding]
-					}
+					at += p.out[2]
 				}
 			}
 		}
 	}
+}
+
+// unfold writes U (d, T) of an image.
+func unfold[T Float](p patches, x, u []T) {
+	outWidth, positions := p.out[2], p.positions()
+	if p.Stride == 1 && p.Padding == 0 { // rows of U are rows of the image, shifted
+		width, at := p.in[2], 0
+		for c := range p.in[0] {
+			for i := range p.Kernel {
+				for j := range p.Kernel {
+					vector.CopyRows(u[at:], outWidth, x[(c*p.in[1]+i)*width+j:], width, outWidth, p.out[1])
+					at += positions
+				}
+			}
+		}
+		return
+	}
+	p.each(func(at, from, lo, hi int) {
+		to := u[at : at+outWidth]
+		clear(to[:lo])
+		clear(to[hi:])
+		for q := lo; q < hi; q++ {
+			to[q] = x[from+q*p.Stride]
+		}
+	})
 }
 
 // fold adds the columns of U (d, T) to the image they were taken from: the
 // transpose of unfold.
 func fold[T Float](p patches, u, x []T) {
-	height, width, outWidth := p.in[1], p.in[2], p.out[2]
-	at := 0
-	for c := range p.in[0] {
-		channel := x[c*height*width : (c+1)*height*width]
-		for i := range p.Kernel {
-			for j := range p.Kernel {
-				lo, hi := p.columns(j)
-				for r := range p.out[1] {
-					from := u[at+lo : at+hi]
-					at += outWidth
-					y := r*p.Stride + i - p.Padding
-					if y < 0 || y >= height || len(from) == 0 {
-						continue
-					}
-					to := channel[y*width : (y+1)*width]
-					if p.Stride == 1 {
-						to = to[lo+j-p.Padding:][:len(from)]
-						for q, v := range from {
-							to[q] += v
-						}
-						continue
-					}
-					for q, v := range from {
-						to[(lo+q)*p.Stride+j-p.Padding] += v
-					}
+	outWidth, positions := p.out[2], p.positions()
+	if p.Stride == 1 && p.Padding == 0 {
+		width, at := p.in[2], 0
+		for c := range p.in[0] {
+			for i := range p.Kernel {
+				for j := range p.Kernel {
+					vector.AddRows(x[(c*p.in[1]+i)*width+j:], width, u[at:], outWidth, outWidth, p.out[1])
+					at += positions
 				}
 			}
 		}
+		return
 	}
+	p.each(func(at, from, lo, hi int) {
+		for q := lo; q < hi; q++ {
+			x[from+q*p.Stride] += u[at+q]
+		}
+	})
 }
 
 // sampleTile is how many samples one goroutine convolves at a time.

@@ -44,6 +44,16 @@ func reluFloat64AVX2(dst []float64, z []float64)
 //go:noescape
 func reluSlopeFloat64AVX2(dst []float64, z []float64)
 
+// copyRowsFloat64AVX2 copies rows of width elements.
+//
+//go:noescape
+func copyRowsFloat64AVX2(dst []float64, dstStride int, src []float64, srcStride int, width int, rows int)
+
+// addRowsFloat64AVX2 adds rows of width elements.
+//
+//go:noescape
+func addRowsFloat64AVX2(dst []float64, dstStride int, src []float64, srcStride int, width int, rows int)
+
 // mulToFloat64AVX2 sets sum[i] = weight·float64(p[i]·a[i]).
 //
 //go:noescape
@@ -153,6 +163,16 @@ func reluFloat32AVX2(dst []float32, z []float32)
 //
 //go:noescape
 func reluSlopeFloat32AVX2(dst []float32, z []float32)
+
+// copyRowsFloat32AVX2 copies rows of width elements.
+//
+//go:noescape
+func copyRowsFloat32AVX2(dst []float32, dstStride int, src []float32, srcStride int, width int, rows int)
+
+// addRowsFloat32AVX2 adds rows of width elements.
+//
+//go:noescape
+func addRowsFloat32AVX2(dst []float32, dstStride int, src []float32, srcStride int, width int, rows int)
 
 // mulToFloat32AVX2 sets sum[i] = weight·float64(p[i]·a[i]).
 //

@@ -583,6 +583,105 @@ end:
 	VZEROUPPER
 	RET
 
+// func copyRowsFloat64AVX2(dst []float64, dstStride int, src []float64, srcStride int, width int, rows int)
+// Requires: AVX
+TEXT ·copyRowsFloat64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+32(FP), CX
+	MOVQ    dstStride+24(FP), DX
+	MOVQ    srcStride+56(FP), BX
+	MOVQ    width+64(FP), SI
+	MOVQ    rows+72(FP), DI
+	SHLQ    $0x03, DX
+	SHLQ    $0x03, BX
+	MOVQ    SI, R8
+	ANDQ    $-4, R8
+	SUBQ    R8, SI
+	LEAQ    mask64<>+128(SB), R9
+	MOVQ    SI, R10
+	NEGQ    R10
+	VMOVUPD (R9)(R10*8), Y0
+	TESTQ   DI, DI
+	JLE     done
+
+row:
+	XORQ R9, R9
+	JMP  test
+
+vector:
+	VMOVUPD (CX)(R9*8), Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	ADDQ    $0x04, R9
+
+test:
+	CMPQ       R9, R8
+	JLT        vector
+	TESTQ      SI, SI
+	JZ         next
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD Y1, Y0, (AX)(R9*8)
+
+next:
+	ADDQ DX, AX
+	ADDQ BX, CX
+	DECQ DI
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRowsFloat64AVX2(dst []float64, dstStride int, src []float64, srcStride int, width int, rows int)
+// Requires: AVX
+TEXT ·addRowsFloat64AVX2(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+32(FP), CX
+	MOVQ    dstStride+24(FP), DX
+	MOVQ    srcStride+56(FP), BX
+	MOVQ    width+64(FP), SI
+	MOVQ    rows+72(FP), DI
+	SHLQ    $0x03, DX
+	SHLQ    $0x03, BX
+	MOVQ    SI, R8
+	ANDQ    $-4, R8
+	SUBQ    R8, SI
+	LEAQ    mask64<>+128(SB), R9
+	MOVQ    SI, R10
+	NEGQ    R10
+	VMOVUPD (R9)(R10*8), Y0
+	TESTQ   DI, DI
+	JLE     done
+
+row:
+	XORQ R9, R9
+	JMP  test
+
+vector:
+	VMOVUPD (CX)(R9*8), Y1
+	VADDPD  (AX)(R9*8), Y1, Y1
+	VMOVUPD Y1, (AX)(R9*8)
+	ADDQ    $0x04, R9
+
+test:
+	CMPQ       R9, R8
+	JLT        vector
+	TESTQ      SI, SI
+	JZ         next
+	VMASKMOVPD (CX)(R9*8), Y0, Y1
+	VMASKMOVPD (AX)(R9*8), Y0, Y2
+	VADDPD     Y2, Y1, Y1
+	VMASKMOVPD Y1, Y0, (AX)(R9*8)
+
+next:
+	ADDQ DX, AX
+	ADDQ BX, CX
+	DECQ DI
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func mulToFloat64AVX2(sum []float64, weight float64, p []float64, a []float64)
 // Requires: AVX, AVX2, SSE2
 TEXT ·mulToFloat64AVX2(SB), NOSPLIT, $0-80
@@ -3041,6 +3140,105 @@ done1:
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
 
 end:
+	VZEROUPPER
+	RET
+
+// func copyRowsFloat32AVX2(dst []float32, dstStride int, src []float32, srcStride int, width int, rows int)
+// Requires: AVX
+TEXT ·copyRowsFloat32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+32(FP), CX
+	MOVQ    dstStride+24(FP), DX
+	MOVQ    srcStride+56(FP), BX
+	MOVQ    width+64(FP), SI
+	MOVQ    rows+72(FP), DI
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, BX
+	MOVQ    SI, R8
+	ANDQ    $-8, R8
+	SUBQ    R8, SI
+	LEAQ    mask32<>+64(SB), R9
+	MOVQ    SI, R10
+	NEGQ    R10
+	VMOVUPD (R9)(R10*4), Y0
+	TESTQ   DI, DI
+	JLE     done
+
+row:
+	XORQ R9, R9
+	JMP  test
+
+vector:
+	VMOVUPS (CX)(R9*4), Y1
+	VMOVUPS Y1, (AX)(R9*4)
+	ADDQ    $0x08, R9
+
+test:
+	CMPQ       R9, R8
+	JLT        vector
+	TESTQ      SI, SI
+	JZ         next
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R9*4)
+
+next:
+	ADDQ DX, AX
+	ADDQ BX, CX
+	DECQ DI
+	JNZ  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRowsFloat32AVX2(dst []float32, dstStride int, src []float32, srcStride int, width int, rows int)
+// Requires: AVX
+TEXT ·addRowsFloat32AVX2(SB), NOSPLIT, $0-80
+	MOVQ    dst_base+0(FP), AX
+	MOVQ    src_base+32(FP), CX
+	MOVQ    dstStride+24(FP), DX
+	MOVQ    srcStride+56(FP), BX
+	MOVQ    width+64(FP), SI
+	MOVQ    rows+72(FP), DI
+	SHLQ    $0x02, DX
+	SHLQ    $0x02, BX
+	MOVQ    SI, R8
+	ANDQ    $-8, R8
+	SUBQ    R8, SI
+	LEAQ    mask32<>+64(SB), R9
+	MOVQ    SI, R10
+	NEGQ    R10
+	VMOVUPD (R9)(R10*4), Y0
+	TESTQ   DI, DI
+	JLE     done
+
+row:
+	XORQ R9, R9
+	JMP  test
+
+vector:
+	VMOVUPS (CX)(R9*4), Y1
+	VADDPS  (AX)(R9*4), Y1, Y1
+	VMOVUPS Y1, (AX)(R9*4)
+	ADDQ    $0x08, R9
+
+test:
+	CMPQ       R9, R8
+	JLT        vector
+	TESTQ      SI, SI
+	JZ         next
+	VMASKMOVPS (CX)(R9*4), Y0, Y1
+	VMASKMOVPS (AX)(R9*4), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R9*4)
+
+next:
+	ADDQ DX, AX
+	ADDQ BX, CX
+	DECQ DI
+	JNZ  row
+
+done:
 	VZEROUPPER
 	RET
 

@@ -5,7 +5,7 @@ package vector
 func portable[T Float]() *kernels[T] {
 	return &kernels[T]{
 		mul: mul[T], add: add[T], scale: scale[T], addScaled: addScaled[T],
-		mulTo: mulTo[T], mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T], mulAddAllTo: mulAddAllTo[T],
+		copyRows: copyRows[T], addRows: addRows[T], mulTo: mulTo[T], mulAddTo: mulAddTo[T], mulAddColumnsTo: mulAddColumnsTo[T], mulAddAllTo: mulAddAllTo[T],
 		finite: finite[T], dot: dot[T],
 		exp:          func(dst, z []T) { apply(dst, z, exp) },
 		tanh:         func(dst, z []T) { apply(dst, z, tanh) },

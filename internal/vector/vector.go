@@ -26,15 +26,16 @@ type Float interface{ float32 | float64 }
 // kernels is an implementation of all functions for one type. Lengths have been
 // compared when they are called.
 type kernels[T Float] struct {
-	mul              func(dst, a, b []T)
-	add              func(dst, a []T)
-	scale, addScaled func(dst []T, w T, a []T)
-	mulTo            func(sum []float64, weight float64, p, a []T)
-	mulAddTo         func(sum []float64, weight float64, p, a []T)
-	mulAddColumnsTo  func(sum []float64, weight float64, p, a []T, columns []float64)
-	mulAddAllTo      func(sums [][]float64, weights []float64, p, a []T) // at least one sum
-	finite           func(values []T) bool
-	dot              func(a, b []T) float64
+	mul               func(dst, a, b []T)
+	add               func(dst, a []T)
+	scale, addScaled  func(dst []T, w T, a []T)
+	copyRows, addRows func(dst []T, dstStride int, src []T, srcStride, width, rows int)
+	mulTo             func(sum []float64, weight float64, p, a []T)
+	mulAddTo          func(sum []float64, weight float64, p, a []T)
+	mulAddColumnsTo   func(sum []float64, weight float64, p, a []T, columns []float64)
+	mulAddAllTo       func(sums [][]float64, weights []float64, p, a []T) // at least one sum
+	finite            func(values []T) bool
+	dot               func(a, b []T) float64
 
 	exp, tanh, sigmoid, softplus, silu, gelu, relu           func(dst, z []T)
 	tanhSlope, sigmoidSlope, siluSlope, geluSlope, reluSlope func(dst, x []T)

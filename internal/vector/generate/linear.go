@@ -50,6 +50,8 @@ func (f format) linear() {
 		return f.or(nan, f.and(f.compare(greater, x[0], f.load(f.constant(0))), one))
 	})
 
+	f.rows("copyRows", "copies rows of width elements.", false)
+	f.rows("addRows", "adds rows of width elements.", true)
 	f.mulTo("mulTo", "=", false)
 	f.mulTo("mulAddTo", "+=", true)
 	f.mulAddColumnsTo()
