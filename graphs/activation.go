@@ -107,7 +107,7 @@ func slopes[T Float](k ActivationKind) func(s, z, h []T) {
 // applyActivation adds h = φ(z) to the graph.
 func applyActivation[T Float](b *builder[T], layer placed, a Activation, z *G.Node) (*G.Node, error) {
 	kind, φ := a.Kind, forward[T](a.Kind)
-	o := &operation[T]{name: layer.name(string(kind)), wrt: []bool{b.leaves[z] == nil}}
+	o := &operation[T]{name: layer.name(string(kind)), wrt: []bool{!b.isLeaf(z)}}
 	o.run = func(v [][]T) {
 		b.engine.Tiles(len(o.values), elementTile, func(lo, hi int) {
 			φ(o.values[lo:hi], v[0][lo:hi])

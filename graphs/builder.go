@@ -16,6 +16,7 @@ type builder[T Float] struct {
 	rows   int  // N
 	unit   bool // seeds are the C unit vectors of every sample, not ℓ′
 	train  bool // weight gradients are built
+	dry    bool // the graph is compiled to know its memory, and allocates none
 
 	weights  []T // (P): the memory of all weight leaves
 	gradient []T // (P): the memory of all weight gradients, when train
@@ -59,16 +60,25 @@ type watchedNode struct {
 
 // input adds an input node that reads data.
 func (b *builder[T]) input(name string, values []T, shape ...int) *G.Node {
-	b.data += len(values)
+	b.data += tensor.Shape(shape).TotalSize()
 	return b.leaf(name, values, shape...)
 }
 
 // leaf adds an input node that reads values.
 func (b *builder[T]) leaf(name string, values []T, shape ...int) *G.Node {
-	node := G.NewTensor(b.graph, dtypeOf[T](), len(shape), G.WithShape(shape...), G.WithName(name),
-		G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
+	options := []G.NodeConsOpt{G.WithShape(shape...), G.WithName(name)}
+	if !b.dry {
+		options = append(options, G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))))
+	}
+	node := G.NewTensor(b.graph, dtypeOf[T](), len(shape), options...)
 	b.leaves[node] = values
 	return node
+}
+
+// isLeaf reports whether a node reads data or weights.
+func (b *builder[T]) isLeaf(n *G.Node) bool {
+	_, ok := b.leaves[n]
+	return ok
 }
 
 // values returns the memory behind a node, once it has been allocated.
@@ -133,7 +143,11 @@ func (b *builder[T]) sequence(layers []placed, x *G.Node) (*G.Node, error) {
 // parameters adds the leaves of a layer's weights.
 func (b *builder[T]) parameters(layer placed) (leaves []*G.Node) {
 	for _, p := range layer.parameters {
-		leaves = append(leaves, b.leaf(p.Name, View(b.weights, p), p.Shape...))
+		var values []T
+		if !b.dry {
+			values = View(b.weights, p)
+		}
+		leaves = append(leaves, b.leaf(p.Name, values, p.Shape...))
 	}
 	return leaves
 }

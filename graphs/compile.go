@@ -54,9 +54,10 @@ func (e *Evaluator[T]) compile(b *builder[T]) error {
 	for _, n := range b.kept {
 		last[n] = len(sorted)
 	}
-	memory := &pool[T]{}
+	memory := &pool[T]{dry: b.dry}
+	held := make(map[*G.Node]buffer[T])
 	for i, n := range sorted {
-		if _, leaf := b.leaves[n]; leaf || !live[n] {
+		if b.isLeaf(n) || !live[n] {
 			continue
 		}
 		o, ok := n.Op().(*operation[T])
@@ -65,21 +66,27 @@ func (e *Evaluator[T]) compile(b *builder[T]) error {
 				return err
 			}
 		}
-		o.allocate(memory.take(n.Shape().TotalSize()))
+		held[n] = memory.take(n.Shape().TotalSize())
 		e.size += o.extra
-		c := call[T]{name: o.name, run: o.run}
-		for _, child := range operands[n] {
-			c.operands = append(c.operands, b.values(child))
+		if !b.dry {
+			o.allocate(held[n].values)
+			c := call[T]{name: o.name, run: o.run}
+			for _, child := range operands[n] {
+				c.operands = append(c.operands, b.values(child))
+			}
+			e.calls = append(e.calls, c)
 		}
-		e.calls = append(e.calls, c)
 		for _, child := range operands[n] {
-			if _, leaf := b.leaves[child]; !leaf && last[child] == i {
-				memory.give(b.values(child))
+			if !b.isLeaf(child) && last[child] == i {
+				memory.give(held[child])
 				last[child] = -1 // an operation may read a node twice
 			}
 		}
 	}
-	e.size += len(e.weights) + len(b.gradient) + b.data + memory.size
+	e.size += 2*e.network.Parameters() + b.data + memory.size
+	if !b.train {
+		e.size -= e.network.Parameters() // no gradient
+	}
 	return nil
 }
 
@@ -97,26 +104,43 @@ func (b *builder[T]) foreign(n *G.Node, operands G.Nodes) (*operation[T], error)
 
 // pool hands out memory again that was given back.
 type pool[T Float] struct {
-	free [][]T
-	size int // elements in all
+	free []buffer[T]
+	size int  // elements in all
+	dry  bool // count, and allocate nothing
+}
+
+// buffer is memory of a number of elements. values holds those that are used.
+type buffer[T Float] struct {
+	size   int
+	values []T
 }
 
 // take returns memory for n elements: the smallest that is free and fits without
 // wasting more than half, or new memory.
-func (p *pool[T]) take(n int) []T {
+func (p *pool[T]) take(n int) buffer[T] {
 	best := -1
 	for i, f := range p.free {
-		if c := cap(f); c >= n && c < 2*n+1 && (best < 0 || c < cap(p.free[best])) {
+		if f.size >= n && f.size < 2*n+1 && (best < 0 || f.size < p.free[best].size) {
 			best = i
 		}
 	}
 	if best < 0 {
 		p.size += n
-		return make([]T, n)
+		b := buffer[T]{size: n}
+		if !p.dry {
+			b.values = make([]T, n)
+		}
+		return b
 	}
-	f := p.free[best][:n]
+	b := p.free[best]
 	p.free = slices.Delete(p.free, best, best+1)
-	return f
+	if !p.dry {
+		b.values = b.values[:n]
+	}
+	return b
 }
 
-func (p *pool[T]) give(values []T) { p.free = append(p.free, values[:cap(values)]) }
+func (p *pool[T]) give(b buffer[T]) {
+	b.values = b.values[:cap(b.values)]
+	p.free = append(p.free, b)
+}

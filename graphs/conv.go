@@ -144,7 +144,7 @@ const sampleTile = 4
 func applyConv2D[T Float](b *builder[T], layer placed, c Conv2D, x *G.Node) (*G.Node, error) {
 	p := patches{c, layer.in, layer.out}
 	in, out, d, positions := layer.in.Size(), layer.out.Size(), p.weights(), p.positions()
-	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{b.leaves[x] == nil}
+	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{!b.isLeaf(x)}
 	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}

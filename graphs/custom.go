@@ -65,10 +65,10 @@ func applyCustom[T Float](b *builder[T], layer placed, c Custom, x *G.Node) (*G.
 		size += p.Size()
 	}
 	var w []T
-	if size > 0 {
+	if size > 0 && !b.dry {
 		w = b.weights[layer.parameters[0].Offset:][:size]
 	}
-	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{b.leaves[x] == nil}
+	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{!b.isLeaf(x)}
 	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}

@@ -39,7 +39,7 @@ func (d Dense) resolve(in Shape) (Shape, []Parameter, error) {
 func applyDense[T Float](b *builder[T], layer placed, a *G.Node) (*G.Node, error) {
 	in, out, rows := layer.in.Size(), layer.out.Size(), b.rows
 	operands := append([]*G.Node{a}, b.parameters(layer)...)
-	wrt := []bool{b.leaves[a] == nil} // the data need no cotangent
+	wrt := []bool{!b.isLeaf(a)} // the data need no cotangent
 	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}

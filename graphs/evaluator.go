@@ -38,21 +38,32 @@ func start[T Float](n *Network, engine compute.Engine, rows int, gradient []T) (
 	if rows < 1 {
 		return nil, nil, nil, fmt.Errorf("graphs: compile a network for %d samples: there must be at least 1", rows)
 	}
-	e := &Evaluator[T]{network: n, rows: rows, inputs: make([]T, rows*n.input.Size()), weights: make([]T, n.Parameters())}
-	bl := &builder[T]{
-		graph: G.NewGraph(), engine: engine, rows: rows, weights: e.weights, gradient: gradient, train: gradient != nil,
+	bl := newBuilder[T](n, engine, rows)
+	bl.gradient, bl.train = gradient, gradient != nil
+	e, f, err := bl.begin(n, make([]T, rows*n.input.Size()), make([]T, n.Parameters()))
+	return bl, e, f, err
+}
+
+// newBuilder returns a builder of an empty graph.
+func newBuilder[T Float](n *Network, engine compute.Engine, rows int) *builder[T] {
+	return &builder[T]{
+		graph: G.NewGraph(), engine: engine, rows: rows,
 		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node]*G.Node), pulled: make(map[*G.Node]pulled[T]), scaled: make(map[*G.Node][2]*G.Node),
 		sums: make(map[*G.Node]*operation[T]), formed: make(map[*G.Node]*G.Node),
 	}
-	for _, p := range n.layout {
-		e.watched = append(e.watched, watched[T]{p.Name, View(e.weights, p)})
+}
+
+// begin adds the forward pass for inputs (N, d) and weights (P).
+func (b *builder[T]) begin(n *Network, inputs, weights []T) (*Evaluator[T], *G.Node, error) {
+	e := &Evaluator[T]{network: n, rows: b.rows, inputs: inputs, weights: weights}
+	b.weights = weights
+	if !b.dry {
+		for _, p := range n.layout {
+			e.watched = append(e.watched, watched[T]{p.Name, View(e.weights, p)})
+		}
 	}
-	x := bl.input("x", e.inputs, rows, n.input.Size())
-	f, err := bl.sequence(n.layers, x)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return bl, e, f, nil
+	f, err := b.sequence(n.layers, b.input("x", inputs, b.rows, n.input.Size()))
+	return e, f, err
 }
 
 // backpropagate pulls the seeds back to every layer with weights and, when the
@@ -102,7 +113,7 @@ func (e *Evaluator[T]) finish(b *builder[T], f *G.Node, cotangents G.Nodes) erro
 			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
 			Input: b.values(s.input), Cotangent: b.values(δ),
 			Weight: s.layer.parameters[0].Offset, Bias: -1,
-			FixedInput: b.leaves[s.input] != nil,
+			FixedInput: b.isLeaf(s.input),
 		}
 		if s.factor != nil {
 			s.factor(&factor, δ)

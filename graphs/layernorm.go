@@ -37,7 +37,7 @@ func applyLayerNorm[T Float](b *builder[T], layer placed, l LayerNorm, x *G.Node
 	d, rows := layer.in.Size(), b.rows
 	var normal []T        // x̂ (N, d)
 	var inverse []float64 // 1/√(var+ε) (N)
-	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{b.leaves[x] == nil}
+	operands, wrt := append([]*G.Node{x}, b.parameters(layer)...), []bool{!b.isLeaf(x)}
 	for range layer.parameters {
 		wrt = append(wrt, b.train)
 	}

@@ -61,7 +61,7 @@ func newWindow(in Shape, height, width int) window {
 func applyMaxPool2D[T Float](b *builder[T], layer placed, size int, x *G.Node) (*G.Node, error) {
 	in, out, w := layer.in.Size(), layer.out.Size(), newWindow(layer.in, size, size)
 	var largest []int32 // pixel of each output, within its image
-	o := &operation[T]{name: layer.name("maxpool2d"), wrt: []bool{b.leaves[x] == nil}, extra: b.rows * out}
+	o := &operation[T]{name: layer.name("maxpool2d"), wrt: []bool{!b.isLeaf(x)}, extra: b.rows * out}
 	o.prepare = func() { largest = make([]int32, b.rows*out) }
 	o.run = func(v [][]T) {
 		b.engine.Tiles(b.rows, sampleTile, func(lo, hi int) {
@@ -153,7 +153,7 @@ func maxPool2[T Float](w window, image, to []T, largest []int32) {
 // applyAvgPool2D adds the pooled images to the graph.
 func applyAvgPool2D[T Float](b *builder[T], layer placed, height, width int, x *G.Node) (*G.Node, error) {
 	in, out, w := layer.in.Size(), layer.out.Size(), newWindow(layer.in, height, width)
-	o := &operation[T]{name: layer.name("avgpool2d"), wrt: []bool{b.leaves[x] == nil}}
+	o := &operation[T]{name: layer.name("avgpool2d"), wrt: []bool{!b.isLeaf(x)}}
 	o.run = func(v [][]T) {
 		b.engine.Tiles(b.rows, sampleTile, func(lo, hi int) {
 			for n := lo; n < hi; n++ {

@@ -50,7 +50,7 @@ func applyResidual[T Float](b *builder[T], layer placed, x *G.Node) (*G.Node, er
 	if err != nil {
 		return nil, err
 	}
-	o := &operation[T]{name: layer.name("sum"), wrt: []bool{b.leaves[left] == nil, b.leaves[right] == nil}}
+	o := &operation[T]{name: layer.name("sum"), wrt: []bool{!b.isLeaf(left), !b.isLeaf(right)}}
 	o.run = func(v [][]T) { addInto(b, o.values, v) }
 	o.pull = func(_ G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 		pulled := make(G.Nodes, 2)
