@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const output = `goos: linux
+BenchmarkTangentKernel100/kernel-2    	 100	  10000000 ns/op	 4097288 jacobian-bytes
+BenchmarkTangentKernel100/kernel-2    	 100	  30000000 ns/op	 4097288 jacobian-bytes
+BenchmarkTangentKernel100/kernel-2    	 100	  20000000 ns/op	 4097288 jacobian-bytes
+BenchmarkTangentKernel100/explicit-2  	   1	 4000000000 ns/op
+BenchmarkGram400/gram-2               	  10	  80000000 ns/op	 0.01 s/GFLOP
+BenchmarkGram400/sgemm-2              	   2	 600000000 ns/op	 0.005 s/GFLOP
+BenchmarkTrainStepMLP/step            	  90	  12000000 ns/op
+BenchmarkTrainStepMLP/products        	 144	   8000000 ns/op
+BenchmarkTrainStepLeNet/step-16       	  61	  10000000 ns/op
+BenchmarkTrainStepLeNet/products-16   	 139	   5000000 ns/op
+PASS
+`
+
+func TestPairsAreMediansOverTheirReferences(t *testing.T) {
+	measured, err := read(strings.NewReader(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := match(measured)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []row{
+		{"tangent-kernel-100", 0.02, "", 4, 0.005}, {"gram-rate-400", 0.01, "", 0.005, 2},
+		{"train-step-mlp", 0.012, "", 0.008, 1.5}, {"train-step-lenet", 0.01, "", 0.005, 2},
+	}
+	for i, r := range rows {
+		if r.Reference = ""; r != want[i] {
+			t.Errorf("%+v, want %+v", r, want[i])
+		}
+	}
+	path := filepath.Join(t.TempDir(), "pytorch.json")
+	if err := os.WriteFile(path, []byte(`{"torch": "2.6.0", "lenet-step": 0.02}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := compare(path, rows)
+	if err != nil || len(beside) != 1 || beside[0] != (row{"train-step-lenet-pytorch", 0.01, "PyTorch 2.6.0", 0.02, 0.5}) {
+		t.Errorf("%+v, %v", beside, err)
+	}
+	delete(measured, "Gram400/sgemm s/GFLOP")
+	if _, err := match(measured); err == nil || !strings.Contains(err.Error(), "Gram400/sgemm") {
+		t.Errorf("a missing benchmark: %v", err)
+	}
+}
