@@ -43,7 +43,11 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := fits(c, data); err != nil {
+	plan, err := c.plan(data)
+	if err != nil {
+		return err
+	}
+	if err := plan.fits(availableMemory()); err != nil {
 		return err
 	}
 	dir, err := CreateRunDir(o.Dir)
@@ -59,19 +63,6 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 		err = execute[float64](ctx, c, o, data, dir)
 	}
 	return finish(dir, err)
-}
-
-// fits refuses a run that needs more memory than there is, before anything starts.
-func fits(c *Config, data *Dataset) error {
-	classes := len(c.Data.Classes)
-	if classes == 0 {
-		classes = data.Classes
-	}
-	network, err := c.Network.Build(data, classes)
-	if err != nil {
-		return err
-	}
-	return c.checkMemory(network, c.Data.Train, c.Data.Query, availableMemory())
 }
 
 // finish records the outcome that err stands for.

@@ -32,11 +32,11 @@ func TestRunsThatDoNotFitAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n, err := c.Network.Build(data, 10)
+			plan, err := c.plan(data)
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = c.checkMemory(n, c.Data.Train, c.Data.Query, test.available)
+			err = plan.fits(test.available)
 			var memory *MemoryError
 			switch {
 			case test.largest == "" && err != nil:

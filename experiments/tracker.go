@@ -77,7 +77,7 @@ func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machin
 		}
 	}
 	if kernel != pathkernel.NoKernel && len(machines) > 0 {
-		size, err := blockSize[T](n, engine, len(train)/width)
+		size, err := blockSize[T](n, len(train)/width)
 		if err != nil {
 			return nil, err
 		}
@@ -89,12 +89,16 @@ func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machin
 }
 
 // blockSize returns how many training samples fit into a block.
-func blockSize[T graphs.Float](n *graphs.Network, engine compute.Engine, samples int) (int, error) {
-	one, err := graphs.NewJacobian[T](n, engine, 1)
+func blockSize[T graphs.Float](n *graphs.Network, samples int) (int, error) {
+	one, err := graphs.JacobianBytes[T](n, 1)
 	if err != nil {
 		return 0, err
 	}
-	return min(samples, max(1, blockBytes/one.Bytes())), nil
+	two, err := graphs.JacobianBytes[T](n, 2)
+	if err != nil {
+		return 0, err
+	}
+	return min(samples, max(1, blockBytes/(two-one))), nil
 }
 
 // cut divides N training samples into blocks of at most size.

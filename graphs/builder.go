@@ -152,6 +152,14 @@ func (b *builder[T]) parameters(layer placed) (leaves []*G.Node) {
 	return leaves
 }
 
+// gradientOf returns the memory of a parameter's gradient, when there is any.
+func (b *builder[T]) gradientOf(p Parameter) []T {
+	if b.dry {
+		return nil
+	}
+	return View(b.gradient, p)
+}
+
 // scratch returns how many goroutines n rows in tiles of samples occupy, with
 // scratch of the given size for each.
 func (b *builder[T]) scratch(list *[][]T, n, size int) int {

@@ -231,7 +231,7 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 	size := p.Filters * d
 	tiles := (b.rows + sampleTile - 1) / sampleTile
 	o := &operation[T]{name: layer.name("conv2d/weight")}
-	sum := View(b.gradient, layer.parameters[0])
+	sum := b.gradientOf(layer.parameters[0])
 	var scratch [][]T
 	var partial []T
 	o.extra = tiles * size
@@ -261,7 +261,7 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 func pullConvBias[T Float](b *builder[T], layer placed, p patches, grad *G.Node) (*G.Node, error) {
 	positions := p.positions()
 	o := &operation[T]{name: layer.name("conv2d/bias")}
-	sum := View(b.gradient, layer.parameters[1])
+	sum := b.gradientOf(layer.parameters[1])
 	o.run = func(v [][]T) {
 		b.engine.Tiles(p.Filters, 1, func(f, _ int) {
 			var total float64

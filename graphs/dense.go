@@ -129,7 +129,7 @@ func pullDenseWeight[T Float](b *builder[T], layer placed, a, grad *G.Node) (*G.
 	in, out, rows := layer.in.Size(), layer.out.Size(), b.rows
 	const tile = 32
 	o := &operation[T]{name: layer.name("dense/weight")}
-	sum := View(b.gradient, layer.parameters[0])
+	sum := b.gradientOf(layer.parameters[0])
 	o.run = func(v [][]T) {
 		b.engine.Tiles(out, tile, func(lo, hi int) {
 			blas.Gemm(b.engine, gblas.Trans, gblas.NoTrans, hi-lo, in, rows, 1, v[0][lo:], out, v[1], in, 0, o.values[lo*in:hi*in], in)
@@ -142,7 +142,7 @@ func pullDenseWeight[T Float](b *builder[T], layer placed, a, grad *G.Node) (*G.
 // pullDenseBias adds Σ_n δz[n], (d_out), to the graph, summed in float64.
 func pullDenseBias[T Float](b *builder[T], layer placed, grad *G.Node) (*G.Node, error) {
 	out := layer.out.Size()
-	sum := View(b.gradient, layer.parameters[1])
+	sum := b.gradientOf(layer.parameters[1])
 	total := make([]float64, out)
 	o := &operation[T]{name: layer.name("dense/bias")}
 	o.run = func(v [][]T) {

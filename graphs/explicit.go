@@ -48,7 +48,7 @@ func (b *builder[T]) explicit(layer placed, output, grad *G.Node, write func(n i
 // in float64.
 func sumGradients[T Float](b *builder[T], p Parameter, layer placed, formed *G.Node, offset, width int) (*G.Node, error) {
 	o := &operation[T]{name: p.Name + "/sum"}
-	sum, total := View(b.gradient, p), make([]float64, p.Size())
+	sum, total := b.gradientOf(p), make([]float64, p.Size())
 	o.run = func(v [][]T) {
 		clear(total)
 		for r := 0; r < len(v[0]); r += width {

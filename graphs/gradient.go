@@ -65,3 +65,7 @@ func (g *Gradient[T]) LossDerivatives() []T { return g.derivatives }
 
 // Sum returns Σ_i g_i (P) of the last run: not divided by N.
 func (g *Gradient[T]) Sum() []T { return g.gradient }
+
+// GradientBytes returns the memory that NewGradient takes for N = rows samples,
+// without taking it.
+func GradientBytes[T Float](n *Network, rows int) (int, error) { return dryBytes[T](n, rows, true) }

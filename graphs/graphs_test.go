@@ -674,6 +674,10 @@ func TestTemporariesShareMemory(t *testing.T) {
 	}
 }
 
+type halfSquare32 struct{}
+
+func (halfSquare32) Evaluate(_, _ []float32, _ int, _ []float64, _ []float32) {}
+
 // The estimate is what the evaluator takes: exactly as counted, and within a quarter
 // of what is allocated for it.
 func TestJacobianBytes(t *testing.T) {
@@ -703,6 +707,13 @@ func TestJacobianBytes(t *testing.T) {
 		}
 		j.Factors()
 		runtime.ReadMemStats(&after)
+		g, err := NewGradient(n, engine(t), rows, halfSquare32{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := GradientBytes[float32](n, rows); err != nil || g.Bytes() != want {
+			t.Errorf("%s: the gradient takes %d bytes, %d were estimated: %v", name, g.Bytes(), want, err)
+		}
 		if got := j.Bytes(); got != want {
 			t.Errorf("%s: %d bytes, %d were estimated", name, got, want)
 		}

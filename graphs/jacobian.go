@@ -34,18 +34,5 @@ func NewJacobian[T Float](n *Network, engine compute.Engine, rows int) (*Jacobia
 // cotangents of the layers with weights, and what temporaries share. What goroutines
 // unfold convolutions in is not counted.
 func JacobianBytes[T Float](n *Network, rows int) (int, error) {
-	b := newBuilder[T](n, compute.Engine{}, rows)
-	b.dry, b.unit = true, true
-	e, f, err := b.begin(n, nil, nil)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := e.backpropagate(b, f, b.input("seeds", nil, rows*n.Outputs(), n.Outputs())); err != nil {
-		return 0, err
-	}
-	b.keep(f)
-	if err := e.compile(b); err != nil {
-		return 0, err
-	}
-	return e.Bytes(), nil
+	return dryBytes[T](n, rows, false)
 }

@@ -92,7 +92,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(c.runCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
+	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)

@@ -1,0 +1,194 @@
+package experiments
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"pkm/graphs"
+	"pkm/pathkernel"
+)
+
+// Demand is a part of a run's memory and what would make it smaller.
+type Demand struct {
+	What   string
+	Bytes  float64 // float64: a sum of absurd sizes must not wrap around
+	Lessen string
+}
+
+// Plan is what a run will cost, known before it starts.
+type Plan struct {
+	Parameters int // P
+	Steps      int // S
+	Demands    []Demand
+	// Training and Tracking are the FLOPs of matrix products in a step: those of training, and
+	// those of the machines beside it.
+	Training, Tracking float64
+	// Disk is what the arrays of the run directory and its checkpoints take, in bytes.
+	Disk float64
+}
+
+// Memory returns the sum of the demands. Beside it a process takes some 50 MB for itself.
+func (p *Plan) Memory() (bytes float64) {
+	for _, d := range p.Demands {
+		bytes += d.Bytes
+	}
+	return bytes
+}
+
+// Plan returns what a run of the configuration costs. It computes nothing of it and
+// takes next to no memory.
+func (c *Config) Plan() (*Plan, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	data, err := c.Data.Load()
+	if err != nil {
+		return nil, err
+	}
+	return c.plan(data)
+}
+
+func (c *Config) plan(data *Dataset) (*Plan, error) {
+	classes := len(c.Data.Classes)
+	if classes == 0 {
+		classes = data.Classes
+	}
+	network, err := c.Network.Build(data, classes)
+	if err != nil {
+		return nil, err
+	}
+	if c.Precision == "float32" {
+		return planIn[float32](c, network)
+	}
+	return planIn[float64](c, network)
+}
+
+func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
+	m, k, s, p := float64(c.Data.Query), float64(n.Outputs()), float64(c.Data.Train), float64(n.Parameters())
+	size := 8.0
+	if c.Precision == "float32" {
+		size = 4
+	}
+	nodes, err := c.nodes()
+	if err != nil {
+		return nil, err
+	}
+	batch := c.Data.Train
+	if c.Training.BatchSize > 0 {
+		batch = c.Training.BatchSize
+	}
+	gradient, err := graphs.GradientBytes[T](n, batch)
+	if err != nil {
+		return nil, err
+	}
+	query, err := graphs.JacobianBytes[T](n, c.Data.Query)
+	if err != nil {
+		return nil, err
+	}
+	machines, kernel := float64(len(c.Machines)), pathkernel.Kernel(c.PathKernel)
+	plan := &Plan{Parameters: n.Parameters(), Steps: c.Training.Steps}
+	plan.add("data", 2*8*(s+m)*float64(n.Input().Size()), "data.train or data.query")
+	// Every evaluator holds the weights at its own point.
+	plan.add("weights and their updates", size*p*float64(8+nodes), "network.hidden or network.convs")
+	plan.add("values and gradients of the training samples in the network", float64(gradient)-2*size*p, "data.train, training.batch_size or network.hidden")
+	if machines > 0 {
+		plan.add("Jacobians of the query samples", float64(nodes)*(float64(query)-size*p), "data.query or the number of nodes of the machines")
+		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
+		plan.add("products of inputs", size*m*s*float64(1+nodes*len(n.Layout())/2), "data.query or data.train")
+	}
+	if machines > 0 && kernel != pathkernel.NoKernel {
+		block, err := blockSize[T](n, c.Data.Train)
+		if err != nil {
+			return nil, err
+		}
+		train, err := graphs.JacobianBytes[T](n, block)
+		if err != nil {
+			return nil, err
+		}
+		plan.add("Jacobians of training samples", float64(train)-size*p, "network.hidden")
+	}
+	switch kernel {
+	case pathkernel.TraceKernel:
+		plan.add("path kernels", 8*machines*m*s, "data.query, data.train or the number of machines")
+	case pathkernel.FullKernel:
+		// Kernel and numerators, and the coefficients as they are written.
+		plan.add("path kernels of all pairs of outputs", 3*8*machines*m*k*k*s, "data.query or data.train, or choose path_kernel: trace")
+	}
+	plan.products(c, n, nodes, batch)
+	plan.Disk = size*p*(checkpointCount+3) + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
+	switch kernel {
+	case pathkernel.TraceKernel:
+		plan.Disk += 8 * machines * m * s
+	case pathkernel.FullKernel:
+		plan.Disk += 2 * 8 * machines * m * k * k * s
+	}
+	return plan, nil
+}
+
+func (p *Plan) add(what string, bytes float64, lessen string) {
+	p.Demands = append(p.Demands, Demand{what, bytes, lessen})
+}
+
+// nodes returns the number of points of a step at which the machines evaluate the query.
+func (c *Config) nodes() (int, error) {
+	var all []float64
+	for _, m := range c.Machines {
+		machine, err := m.build(pathkernel.NoKernel, 1, 1, 1)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, machine.Measure.Nodes()...)
+	}
+	slices.Sort(all)
+	return len(slices.Compact(all)), nil
+}
+
+// products counts the FLOPs of matrix products in a step, layer by layer.
+func (p *Plan) products(c *Config, n *graphs.Network, nodes, batch int) {
+	m, k, b := float64(c.Data.Query), float64(n.Outputs()), float64(batch)
+	for i, l := range n.Products() {
+		forward := 2 * float64(l.Weights) * float64(l.Positions)
+		backward := forward
+		if i == 0 {
+			backward = 0 // data need no cotangent
+		}
+		p.Training += b * (2*forward + backward)
+		if len(c.Machines) == 0 {
+			continue
+		}
+		p.Tracking += float64(nodes+1) * m * forward
+		p.Tracking += float64(nodes) * m * k * backward
+		// Contributions: products of cotangents, and of inputs, for each node.
+		pair := 2 * float64(l.Out)
+		if l.Positions > 1 {
+			pair = 2 * float64(l.Weights)
+		}
+		p.Tracking += float64(nodes) * m * b * (k*pair + 2*float64(l.In))
+		if pathkernel.Kernel(c.PathKernel) == pathkernel.NoKernel {
+			continue
+		}
+		p.Tracking += b * (forward + k*backward)
+		if pathkernel.Kernel(c.PathKernel) == pathkernel.FullKernel {
+			pair *= k
+		}
+		p.Tracking += float64(nodes) * m * b * k * pair
+	}
+}
+
+// Print writes the plan as a table.
+func (p *Plan) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(what string, value float64, unit string) { fmt.Fprintf(t, "%s\t%.4g %s\n", what, value, unit) }
+	line("weights", float64(p.Parameters), "")
+	line("steps", float64(p.Steps), "")
+	line("products of a step: training", p.Training/1e9, "GFLOP")
+	line("products of a step: machines, at most", p.Tracking/1e9, "GFLOP")
+	for _, d := range p.Demands {
+		line("memory: "+d.What, d.Bytes/1e6, "MB")
+	}
+	line("memory: all", p.Memory()/1e6, "MB")
+	line("disk", p.Disk/1e6, "MB")
+	return t.Flush()
+}
