@@ -102,7 +102,7 @@ func fastEqualsPlain[T graphs.Float](t *testing.T, engines []compute.Engine, n *
 	for _, engine := range engines {
 		fastQuery := factorsBy(t, graphs.Stacked, engine, n, w, query)
 		fastTrain := factorsBy(t, graphs.Stacked, engine, n, w, train)
-		for _, form := range []pathkernel.Form{pathkernel.Full, pathkernel.Trace, pathkernel.Diagonal} {
+		for _, form := range []pathkernel.Form{pathkernel.FullForm, pathkernel.TraceForm, pathkernel.DiagonalForm} {
 			for _, symmetric := range []bool{true, false} {
 				left, right := fastTrain, plainTrain
 				if symmetric {

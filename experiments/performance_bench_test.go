@@ -89,7 +89,7 @@ func BenchmarkTangentKernel100(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if kernel, err = pathkernel.TangentKernel(engine, pathkernel.Full, convert(j.Factors()), nil, kernel); err != nil {
+			if kernel, err = pathkernel.TangentKernel(engine, pathkernel.FullForm, convert(j.Factors()), nil, kernel); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -129,7 +129,7 @@ func BenchmarkGram400(b *testing.B) {
 		var kernel []float64
 		for b.Loop() {
 			var err error
-			if kernel, err = pathkernel.TangentKernel(engine, pathkernel.Full, convert(j.Factors()), nil, kernel); err != nil {
+			if kernel, err = pathkernel.TangentKernel(engine, pathkernel.FullForm, convert(j.Factors()), nil, kernel); err != nil {
 				b.Fatal(err)
 			}
 		}

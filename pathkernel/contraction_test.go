@@ -113,40 +113,9 @@ func (n network) factors(fixed, free uint64, rows, k int) []Factor[float64] {
 	return out
 }
 
-// explicit returns the gradients (N, K, P) that factors stand for: the plain
-// twin of everything in this package.
-func explicit(factors []Factor[float64], p int) []float64 {
-	k, rows := factors[0].Stacks, factors[0].Rows
-	j := make([]float64, k*rows*p)
-	for _, f := range factors {
-		t := f.Positions
-		for r := range k * rows {
-			u := []float64(nil)
-			switch f.kind() {
-			case outerProduct:
-				u = f.Input[r/k*f.InWidth:][:f.InWidth]
-			case sharedWeights:
-				u = make([]float64, f.InWidth*t)
-				f.Unfold(f.image(r/k), u)
-			}
-			for o := range f.OutWidth {
-				for s := range t {
-					δ := f.Cotangent[(r*f.OutWidth+o)*t+s]
-					if u == nil {
-						j[r*p+f.Weight+o] += δ
-					}
-					for i := range f.InWidth {
-						j[r*p+f.Weight+o*f.InWidth+i] += δ * u[i*t+s]
-					}
-					if f.Bias >= 0 {
-						j[r*p+f.Bias+o] += δ
-					}
-				}
-			}
-		}
-	}
-	return j
-}
+// explicit is the plain twin of everything in this package. It is tested by
+// the products that are worked out by hand, and by graphs' finite differences.
+func explicit(factors []Factor[float64], p int) []float64 { return Explicit(factors, p) }
 
 func dot(a, b []float64) float64 {
 	var sum float64

@@ -25,15 +25,16 @@ type Machine struct {
 	Name    string
 	Measure Measure
 
-	kernel        Kernel
-	queries       int       // M
-	outputs       int       // C
-	samples       int       // N
-	contributions []float64 // (M, C, N)
-	pathKernel    []float64 // trace: (M, N); full: (M, C, N, C)
-	numerators    []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, N, C)
-	bound         float64   // the largest |ℓ′|/B met
-	single        bool      // fed with float32 factors
+	kernel         Kernel
+	queries        int       // M
+	outputs        int       // C
+	samples        int       // N
+	contributions  []float64 // (M, C, N)
+	pathKernel     []float64 // trace: (M, N); full: (M, C, N, C)
+	regularization []float64 // (M, C), nil for 0
+	numerators     []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, N, C)
+	bound          float64   // the largest |ℓ′|/B met
+	single         bool      // fed with float32 factors
 }
 
 // NewMachine returns an empty account of M = queries samples and N = samples
@@ -64,8 +65,14 @@ func (m *Machine) Kernel() Kernel { return m.kernel }
 // query m over the path. The slice belongs to the machine.
 func (m *Machine) Contributions() []float64 { return m.contributions }
 
-// Regularization returns R (M, C): 0, for training without weight decay.
-func (m *Machine) Regularization() []float64 { return make([]float64, m.queries*m.outputs) }
+// Regularization returns R (M, C): what weight decay added to the outputs. It belongs
+// to no sample.
+func (m *Machine) Regularization() []float64 {
+	if m.regularization == nil {
+		return make([]float64, m.queries*m.outputs)
+	}
+	return m.regularization
+}
 
 // PathKernel returns K^p, which is ∫tr K dτ (M, N) of a trace kernel, ∫K dτ
 // (M, C, N, C) of a full one, nil of none. Time τ is the sum of learning rates.

@@ -11,9 +11,9 @@ type Form string
 
 // The forms of a tangent kernel of M and N samples.
 const (
-	Full     Form = "full"     // K (M, C, N, C)
-	Trace    Form = "trace"    // tr K (M, N)
-	Diagonal Form = "diagonal" // K_cc (M, C, N)
+	FullForm     Form = "full"     // K (M, C, N, C)
+	TraceForm    Form = "trace"    // tr K (M, N)
+	DiagonalForm Form = "diagonal" // K_cc (M, C, N)
 )
 
 // TangentKernel returns the tangent kernel of M query samples with N training
@@ -35,19 +35,19 @@ func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Fac
 	c := NewContraction[T](engine)
 	c.Prepare([][]Factor[T]{query}, train, [][]float64{{1}})
 	switch form {
-	case Full:
+	case FullForm:
 		sum.Values = resized(into, m*k*n*k)
 		c.outer(train, [][]Sum{{sum}}, tiles{symmetric: symmetric, fresh: true})
-	case Trace:
+	case TraceForm:
 		sum.Values = resized(into, m*n)
 		clear(sum.Values)
 		c.Trace(train, [][]Sum{{sum}})
-	case Diagonal:
+	case DiagonalForm:
 		sum.Values = resized(into, m*k*n)
 		clear(sum.Values)
 		c.Diagonal(train, [][]Sum{{sum}})
 	default:
-		return nil, fmt.Errorf("pathkernel: no form of a tangent kernel is named %q; there are %s, %s and %s", form, Full, Trace, Diagonal)
+		return nil, fmt.Errorf("pathkernel: no form of a tangent kernel is named %q; there are %s, %s and %s", form, FullForm, TraceForm, DiagonalForm)
 	}
 	return sum.Values, nil
 }
