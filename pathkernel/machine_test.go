@@ -3,6 +3,7 @@ package pathkernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -301,5 +302,90 @@ func TestBoundIsOfTheMachineItself(t *testing.T) {
 	p.Add(nodes, Block[float64]{Gradient: scalar([]float64{5}), Derivatives: []float64{5}}, 1)
 	if l, r := left.Conditioning().Bound, trapezoid.Conditioning().Bound; l != 1 || r != 5 {
 		t.Errorf("bounds %g and %g, want 1 and 5", l, r)
+	}
+}
+
+// Mini-batches: the columns of a batch's samples get what a full batch of these samples
+// alone would, divided by its own size, and the kernel counts all samples.
+func TestBatchesScatterToTheirSamples(t *testing.T) {
+	const queries, outputs, samples = 3, 2, 5
+	net := network{widths: []int{3, 5, outputs}, bias: true, fixedInput: true}
+	m := machine(t, ExactFamily, "trapezoid", FullKernel, queries, outputs, samples)
+	p := path(t, m)
+	want, kernel, numerators := make([]float64, queries*outputs*samples), make([]float64, queries*outputs*samples*outputs), make([]float64, queries*outputs*samples*outputs)
+	size := net.parameters()
+	for s, batch := range [][]int{{3, 1}, {0, 4}, {2}} {
+		nodes := [][]Factor[float64]{net.factors(1, uint64(10+s), queries, outputs), net.factors(1, uint64(20+s), queries, outputs)}
+		gradient, jacobian := net.factors(uint64(30+s), uint64(30+s), len(batch), 1), net.factors(2, uint64(40+s), samples, outputs)
+		derivatives := make([]float64, samples*outputs)
+		for _, i := range batch {
+			for c := range outputs {
+				derivatives[i*outputs+c] = float64(i+c) - 1.5
+			}
+		}
+		η := 0.1 * float64(s+1)
+		p.Begin(η)
+		p.AddBatch(nodes, batch, gradient, []float64{1})
+		p.AddKernel(nodes, Block[float64]{Jacobian: jacobian, Derivatives: derivatives}, len(batch))
+		g, j := Explicit(gradient, size), Explicit(jacobian, size)
+		for _, node := range nodes {
+			q := Explicit(node, size)
+			for r := range queries * outputs {
+				for i, sample := range batch {
+					want[r*samples+sample] -= η / 2 / float64(len(batch)) * dot(q[r*size:(r+1)*size], g[i*size:(i+1)*size])
+				}
+				for i := range samples * outputs {
+					k := η / 2 * dot(q[r*size:(r+1)*size], j[i*size:(i+1)*size])
+					kernel[r*samples*outputs+i] += k
+					numerators[r*samples*outputs+i] -= k * derivatives[i] / float64(len(batch))
+				}
+			}
+		}
+	}
+	a := m.Accumulators()
+	for name, d := range map[string]float64{"contributions": maxDifference(a.Contributions, want), "kernel": maxDifference(a.PathKernel, kernel), "numerators": maxDifference(a.Numerators, numerators)} {
+		if d > 1e-12 {
+			t.Errorf("%s: relative difference %.2g", name, d)
+		}
+	}
+}
+
+// A machine that is restored in the middle of a path ends in the same bits.
+func TestRestoredMachineContinues(t *testing.T) {
+	net := network{widths: []int{3, 5, 2}, bias: true, fixedInput: true}
+	for _, family := range []string{ExactFamily, FlowFamily} {
+		step := func(p *Path[float64], s int) {
+			p.Begin(0.1 * float64(s+1))
+			var nodes [][]Factor[float64]
+			for k := range p.Nodes() {
+				nodes = append(nodes, net.factors(1, uint64(10*s+k), 3, 2))
+			}
+			p.Add(nodes, Block[float64]{Gradient: net.factors(2, uint64(100+s), 4, 1), Derivatives: []float64{float64(s)}, Jacobian: net.factors(2, uint64(100+s), 4, 2)}, 4)
+		}
+		whole, first, second := machine(t, family, "trapezoid", TraceKernel, 3, 2, 4), machine(t, family, "trapezoid", TraceKernel, 3, 2, 4), machine(t, family, "trapezoid", TraceKernel, 3, 2, 4)
+		p := path(t, whole)
+		for s := range 4 {
+			step(p, s)
+		}
+		p = path(t, first)
+		step(p, 0)
+		step(p, 1)
+		if err := second.Restore(first.Accumulators()); err != nil {
+			t.Fatal(err)
+		}
+		p = path(t, second)
+		step(p, 2)
+		step(p, 3)
+		if p.Finish() {
+			p.weights[0][0] = 0 // compared before the end
+		}
+		near(t, family, second.Contributions(), whole.Contributions()...)
+		if !slices.Equal(second.Contributions(), whole.Contributions()) || !slices.Equal(second.PathKernel(), whole.PathKernel()) || second.Conditioning() != whole.Conditioning() {
+			t.Errorf("%s: the restored machine ends elsewhere", family)
+		}
+		other := machine(t, family, "trapezoid", NoKernel, 3, 2, 4)
+		if err := other.Restore(first.Accumulators()); err == nil {
+			t.Errorf("%s: another machine's state was taken", family)
+		}
 	}
 }

@@ -17,6 +17,7 @@ type Path[T Float] struct {
 	weights  [][]float64 // of this step: machine, node
 	engine   compute.Engine
 	blocks   map[int]*Contraction[T] // by first sample
+	batch    *Contraction[T]         // of mini-batches
 }
 
 // NewPath returns a path for machines of the same shapes.
@@ -95,26 +96,82 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 {
 		return
 	}
-	c := p.blocks[b.First]
-	if c == nil {
-		c = NewContraction[T](p.engine)
-		p.blocks[b.First] = c
-	}
+	c := p.block(b.First)
 	c.Prepare(nodes, b.Gradient, p.weights)
 	rate := -1 / float64(batch)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		sums[i] = []Sum{{Values: m.contributions, Width: m.samples, Offset: b.First, Scale: rate}}
-		if !slices.ContainsFunc(p.weights[i], func(w float64) bool { return w != 0 }) {
-			continue // what is evaluated here is none of this machine's
-		}
-		for _, d := range b.Derivatives {
-			m.bound = max(m.bound, float64(max(d, -d))/float64(batch))
-		}
+		p.raiseBound(i, b.Derivatives, batch)
 	}
 	c.Outer(b.Gradient, sums)
 
-	kernel := p.machines[0].kernel
+	p.addKernel(c, b, sums, batch)
+}
+
+// AddBatch adds what the samples of a mini-batch contributed in this step, as Add does, to
+// the columns of their indices; samples come from 0 to N−1, each at most once. For the path
+// kernel, call AddKernel for blocks of all samples.
+func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor[T], derivatives []T) {
+	if len(p.machines) == 0 {
+		return
+	}
+	if p.batch == nil {
+		p.batch = NewContraction[T](p.engine)
+	}
+	clear(p.batch.fixed) // another batch has other inputs
+	p.batch.Prepare(nodes, gradient, p.weights)
+	n := len(samples)
+	sums := make([][]Sum, len(p.machines))
+	for i, m := range p.machines {
+		p.raiseBound(i, derivatives, n)
+		sums[i] = []Sum{{Values: make([]float64, m.queries*m.outputs*n), Width: n, Scale: -1 / float64(n)}}
+	}
+	p.batch.Outer(gradient, sums)
+	for i, m := range p.machines {
+		for r := range m.queries * m.outputs {
+			to := m.contributions[r*m.samples:][:m.samples]
+			for j, q := range sums[i][0].Values[r*n : (r+1)*n] {
+				to[samples[j]] += q
+			}
+		}
+	}
+}
+
+// AddKernel adds the tangent kernel with a block of training samples, of which Jacobian
+// and Derivatives are read, the latter 0 for samples that are not in the step's batch of the
+// given size. Gradients are AddBatch's.
+func (p *Path[T]) AddKernel(nodes [][]Factor[T], b Block[T], batch int) {
+	if len(p.machines) == 0 || p.machines[0].kernel == NoKernel {
+		return
+	}
+	c := p.block(b.First)
+	c.Prepare(nodes, b.Jacobian, p.weights)
+	p.addKernel(c, b, make([][]Sum, len(p.machines)), batch)
+}
+
+// block returns the contraction for the block that begins with a sample.
+func (p *Path[T]) block(first int) *Contraction[T] {
+	if p.blocks[first] == nil {
+		p.blocks[first] = NewContraction[T](p.engine)
+	}
+	return p.blocks[first]
+}
+
+// raiseBound notes the derivatives that a machine counts.
+func (p *Path[T]) raiseBound(machine int, derivatives []T, batch int) {
+	if !slices.ContainsFunc(p.weights[machine], func(w float64) bool { return w != 0 }) {
+		return // what is evaluated here is none of this machine's
+	}
+	m := p.machines[machine]
+	for _, d := range derivatives {
+		m.bound = max(m.bound, float64(max(d, -d))/float64(batch))
+	}
+}
+
+// addKernel adds the kernel with a block whose contraction is prepared.
+func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch int) {
+	kernel, rate := p.machines[0].kernel, -1/float64(batch)
 	if kernel == NoKernel {
 		return
 	}

@@ -1,0 +1,38 @@
+package pathkernel
+
+import "fmt"
+
+// Accumulators is what a machine has added up so far: all that the rest of a path
+// needs to end in the same bits. The slices are those of the machine.
+type Accumulators struct {
+	Contributions []float64 // (M, C, N)
+	PathKernel    []float64 // as the machine's; empty without one
+	Numerators    []float64 // of a full kernel
+	Bound         float64   // the largest |ℓ′|/B
+	LastRate      float64   // η of the last step, for family flow
+}
+
+// Accumulators returns the state of the machine.
+func (m *Machine) Accumulators() Accumulators {
+	a := Accumulators{Contributions: m.contributions, PathKernel: m.pathKernel, Numerators: m.numerators, Bound: m.bound}
+	if f, ok := m.Measure.(*flow); ok {
+		a.LastRate = f.last
+	}
+	return a
+}
+
+// Restore copies a state into a machine of the same shape and kernel.
+func (m *Machine) Restore(a Accumulators) error {
+	if len(a.Contributions) != len(m.contributions) || len(a.PathKernel) != len(m.pathKernel) || len(a.Numerators) != len(m.numerators) {
+		return fmt.Errorf("pathkernel: restore machine %q of %d contributions, %d kernel values and %d numerators: found %d, %d and %d", m.Name,
+			len(m.contributions), len(m.pathKernel), len(m.numerators), len(a.Contributions), len(a.PathKernel), len(a.Numerators))
+	}
+	copy(m.contributions, a.Contributions)
+	copy(m.pathKernel, a.PathKernel)
+	copy(m.numerators, a.Numerators)
+	m.bound = a.Bound
+	if f, ok := m.Measure.(*flow); ok {
+		f.last = a.LastRate
+	}
+	return nil
+}
