@@ -140,14 +140,14 @@ func (c *checker) elsewhere(key string) string {
 // list checks the items of a list. An item of the wrong type stays in it, as a
 // zero, so that the others keep their numbers.
 func (c *checker) list(l *layer, n *node, f *field, path string) []any {
-	out := []any{}
+	out, elem := []any{}, f.item()
 	for i, item := range n.items {
 		key := itemPath(path, i)
-		value, ok := c.value(l, item, f.elem, key)
+		value, ok := c.value(l, item, elem, key)
 		if section, isSection := value.(map[string]any); isSection {
-			c.complete(l, section, f.elem, key)
+			c.complete(l, section, elem, key)
 		}
-		if !ok && f.elem.isSection() {
+		if !ok && elem.isSection() {
 			value = map[string]any{}
 		} else if !ok {
 			value = int64(0)

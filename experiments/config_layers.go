@@ -106,7 +106,7 @@ func (c *checker) unknownOverride(src *source, key string) {
 		first, more, deeper := strings.Cut(rest, ".")
 		name, _, indexed := strings.Cut(first, "[")
 		sub := section.child(name)
-		if sub != nil && sub.elem != nil && (deeper || indexed) {
+		if sub != nil && sub.isList() && (deeper || indexed) {
 			c.add(origin{src: src}, ConfigError{Key: key, Fault: "a list is replaced as a whole", Allowed: sub.path + "=[…]"})
 			return
 		}

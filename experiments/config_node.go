@@ -71,7 +71,7 @@ func (n *node) as(f *field) string {
 			return fmt.Sprintf("%q", n.text)
 		}
 	case reflect.Slice:
-		if n.kind == intNode && !f.elem.isSection() {
+		if n.kind == intNode && !f.isListOfSections() {
 			return "[" + n.text + "]"
 		}
 	case reflect.Bool:

@@ -13,7 +13,6 @@ type field struct {
 	tag       reflect.StructTag
 	typ       reflect.Type
 	children  []*field // of a section (a struct), in the order of the struct
-	elem      *field   // of a list (a slice)
 }
 
 // configSchema returns the section that is the whole configuration.
@@ -23,18 +22,20 @@ func configSchema() *field {
 
 func newField(key, path string, typ reflect.Type, tag reflect.StructTag) *field {
 	f := &field{key: key, path: path, typ: typ, tag: tag}
-	switch typ.Kind() {
-	case reflect.Struct:
-		for i := range typ.NumField() {
-			sub := typ.Field(i)
-			name := sub.Tag.Get("yaml")
-			f.children = append(f.children, newField(name, joinKey(path, name), sub.Type, sub.Tag))
-		}
-	case reflect.Slice:
-		f.elem = newField("", path+"[]", typ.Elem(), tag)
+	if typ.Kind() != reflect.Struct {
+		return f
+	}
+	for i := range typ.NumField() {
+		sub := typ.Field(i)
+		name := sub.Tag.Get("yaml")
+		f.children = append(f.children, newField(name, joinKey(path, name), sub.Type, sub.Tag))
 	}
 	return f
 }
+
+// item returns the field of an item of the list f. It is made on demand: the
+// items of a list may hold lists of such items, without end.
+func (f *field) item() *field { return newField("", f.path+"[]", f.typ.Elem(), f.tag) }
 
 func joinKey(parent, key string) string {
 	if parent == "" {
@@ -44,6 +45,11 @@ func joinKey(parent, key string) string {
 }
 
 func (f *field) isSection() bool { return f.typ.Kind() == reflect.Struct }
+
+func (f *field) isList() bool { return f.typ.Kind() == reflect.Slice }
+
+// isListOfSections reports whether the items of f are mappings.
+func (f *field) isListOfSections() bool { return f.isList() && f.item().isSection() }
 
 // child returns the key of a section, or nil.
 func (f *field) child(key string) *field {
@@ -104,12 +110,12 @@ func (f *field) allowed() string {
 	case reflect.Struct:
 		return "a mapping with the keys " + strings.Join(f.keys(), ", ")
 	case reflect.Slice:
-		of := " of mappings with the keys " + strings.Join(f.elem.keys(), ", ")
-		if !f.elem.isSection() {
-			of = " of whole numbers" + f.bounds()
+		of := " of whole numbers" + f.bounds()
+		if f.isListOfSections() {
+			of = " of mappings with the keys " + strings.Join(f.item().keys(), ", ")
 		}
 		example := f.tag.Get("example")
-		if example == "" && !f.elem.isSection() {
+		if example == "" && !f.isListOfSections() {
 			example = f.tag.Get("default")
 		}
 		if example != "" {

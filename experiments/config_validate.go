@@ -57,8 +57,9 @@ func (v *validator) value(f *field, value reflect.Value, path string) {
 			v.value(sub, value.Field(i), joinKey(path, sub.key))
 		}
 	case reflect.Slice:
+		elem := f.item()
 		for i := range value.Len() {
-			v.value(f.elem, value.Index(i), itemPath(path, i))
+			v.value(elem, value.Index(i), itemPath(path, i))
 		}
 	case reflect.Int, reflect.Int64:
 		v.number(f, float64(value.Int()), path, strconv.FormatInt(value.Int(), 10))

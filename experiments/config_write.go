@@ -28,10 +28,11 @@ func writeSection(b *strings.Builder, f *field, value reflect.Value, indent stri
 		case sub.isSection():
 			fmt.Fprintf(b, "%s%s:\n", indent, sub.key)
 			writeSection(b, sub, v, indent+"  ")
-		case sub.elem != nil && sub.elem.isSection() && v.Len() > 0:
+		case sub.isListOfSections() && v.Len() > 0:
+			elem := sub.item()
 			fmt.Fprintf(b, "%s%s:\n", indent, sub.key)
 			for i := range v.Len() {
-				fmt.Fprintf(b, "%s  - %s\n", indent, flow(sub.elem, v.Index(i)))
+				fmt.Fprintf(b, "%s  - %s\n", indent, flow(elem, v.Index(i)))
 			}
 		default:
 			fmt.Fprintf(b, "%s%s: %s\n", indent, sub.key, flow(sub, v))
@@ -49,8 +50,9 @@ func flow(f *field, value reflect.Value) string {
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case reflect.Slice:
+		elem := f.item()
 		for i := range value.Len() {
-			parts = append(parts, flow(f.elem, value.Index(i)))
+			parts = append(parts, flow(elem, value.Index(i)))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case reflect.Bool:
