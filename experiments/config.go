@@ -10,10 +10,14 @@ package experiments
 //	         without one must be given
 //	oneof    the allowed words, separated by spaces
 //	min max above below   bounds of a number, or of each number of a list
-//	form     "folder": the text becomes the name of a folder
+//	form     "folder": the text becomes the name of a folder; "layer": it
+//	         names a kind of layer
 //	zero     what a zero would mean, where it is refused
 //	note     what the reader of an error message should know about the bounds
 //	example  a value to show where the default is empty
+//	of       the kinds (values of the key kind beside it) that have the key,
+//	         separated by spaces; every kind without it
+//	also     names that the key goes by elsewhere, to suggest it
 //
 // Obtain one from [Load] or [Parse]; after changing one, call [Config.Validate].
 type Config struct {
@@ -37,14 +41,37 @@ type Data struct {
 	Classes []int  `yaml:"classes" default:"[]" min:"0" max:"1000000000" example:"[3, 8]" note:"[]: every class"` // subset, relabelled 0…
 }
 
-// Network describes f(x;w).
+// Network describes f(x;w): in the short forms mlp and cnn, or as a list of
+// layers. The fields that the kind does not have are zero or their defaults.
 type Network struct {
-	Kind       string `yaml:"kind" default:"mlp" oneof:"mlp cnn"`
-	Hidden     []int  `yaml:"hidden" default:"[64, 64]" min:"1" max:"1000000"` // widths of the hidden dense layers
-	Activation string `yaml:"activation" default:"tanh" oneof:"tanh relu sigmoid softplus gelu silu identity"`
-	Convs      []Conv `yaml:"convs" default:"[]" example:"[{filters: 8, kernel: 5}]"` // blocks before the dense layers, for kind cnn
-	Bias       bool   `yaml:"bias" default:"true"`
-	Init       Init   `yaml:"init"`
+	Kind       string  `yaml:"kind" default:"mlp" oneof:"mlp cnn layers"`
+	Hidden     []int   `yaml:"hidden" of:"mlp cnn" default:"[64, 64]" min:"1" max:"1000000"` // widths of the hidden dense layers
+	Activation string  `yaml:"activation" of:"mlp cnn" default:"tanh" oneof:"tanh relu sigmoid softplus gelu silu identity"`
+	Convs      []Conv  `yaml:"convs" of:"mlp cnn" default:"[]" example:"[{filters: 8, kernel: 5}]"` // blocks before the dense layers, for kind cnn
+	Layers     []Layer `yaml:"layers" of:"layers" default:"[]" example:"[{kind: flatten}, {kind: dense}]"`
+	Bias       bool    `yaml:"bias" of:"mlp cnn" default:"true"`
+	Init       Init    `yaml:"init"`
+}
+
+// Layer is one layer of network.layers. The fields that its kind does not have
+// are zero.
+//
+// The layers see samples as the data shape them: (channels, height, width) of
+// images. A residual block is y = block(x) + shortcut(x), where Layers is the
+// block and an empty Shortcut is x itself.
+type Layer struct {
+	Kind     string  `yaml:"kind" form:"layer" also:"type" oneof:"dense conv2d max-pool average-pool global-average-pool layer-norm residual flatten tanh relu sigmoid softplus gelu silu identity"`
+	Units    int     `yaml:"units" of:"dense" default:"0" min:"0" max:"1000000" note:"0: the number of outputs of the data, for the last layer" also:"out_features features width size"`
+	Filters  int     `yaml:"filters" of:"conv2d" min:"1" max:"1000000" also:"out_channels channels"`
+	Kernel   int     `yaml:"kernel" of:"conv2d" min:"1" max:"1000000" also:"kernel_size"`
+	Stride   int     `yaml:"stride" of:"conv2d" default:"1" min:"1" max:"1000000"`
+	Padding  int     `yaml:"padding" of:"conv2d" default:"0" min:"0" max:"1000000"`
+	Bias     bool    `yaml:"bias" of:"dense conv2d" default:"true" also:"use_bias"`
+	Size     int     `yaml:"size" of:"max-pool average-pool" default:"2" min:"1" max:"1000000" also:"pool_size kernel_size kernel"`
+	Epsilon  float64 `yaml:"epsilon" of:"layer-norm" default:"1e-5" above:"0" also:"eps"`
+	Affine   bool    `yaml:"affine" of:"layer-norm" default:"true" also:"elementwise_affine"`
+	Layers   []Layer `yaml:"layers" of:"residual" also:"block"`
+	Shortcut []Layer `yaml:"shortcut" of:"residual" default:"[]" example:"[{kind: conv2d, filters: 16, kernel: 1}]" also:"skip downsample"`
 }
 
 // Conv is one block of a convolutional network: convolution, activation, pooling.

@@ -94,6 +94,9 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 		}
 		first[e.key] = e
 		sub := f.child(e.key)
+		if sub == nil && f.open {
+			continue
+		}
 		if sub == nil {
 			c.unknown(here, key, e.key, f, path)
 			continue
@@ -108,9 +111,14 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 // unknown records the key, which the section f does not have.
 func (c *checker) unknown(o origin, path, key string, f *field, section string) {
 	e := ConfigError{Key: path, Fault: faultUnknownKey, Allowed: strings.Join(f.keys(), ", ")}
-	if near := nearest(key, f.keys()); near != "" {
+	if f.isOfAnotherKind(key) {
+		e.Fault = "not a key of kind " + f.kind
+	}
+	if near := f.nearestKey(key); near != "" {
 		e.Nearest = joinKey(section, near)
 		c.meant[e.Nearest] = true
+	} else if f.kinds() != nil {
+		c.unknownOfKind(&e, key, f, section)
 	} else if o.src.file != "" && c.schema.find(path) != nil {
 		e.Fault = "unknown key with dots in it"
 		e.Allowed = "nested keys, " + strings.ReplaceAll(path, ".", ": {") + ": …" + strings.Repeat("}", strings.Count(path, "."))
@@ -143,9 +151,10 @@ func (c *checker) list(l *layer, n *node, f *field, path string) []any {
 	out, elem := []any{}, f.item()
 	for i, item := range n.items {
 		key := itemPath(path, i)
-		value, ok := c.value(l, item, elem, key)
+		of := elem.variant(item)
+		value, ok := c.value(l, item, of, key)
 		if section, isSection := value.(map[string]any); isSection {
-			c.complete(l, section, elem, key)
+			c.complete(l, section, of, key)
 		}
 		if !ok && elem.isSection() {
 			value = map[string]any{}
@@ -160,9 +169,10 @@ func (c *checker) list(l *layer, n *node, f *field, path string) []any {
 // complete fills in the defaults of an item of a list, and records the keys
 // that have none and are missing.
 func (c *checker) complete(l *layer, section map[string]any, f *field, path string) {
+	kind, _ := section["kind"].(string)
 	for _, sub := range f.children {
 		key := joinKey(path, sub.key)
-		if _, given := section[sub.key]; given || c.faulty[key] {
+		if _, given := section[sub.key]; given || c.faulty[key] || !sub.of(kind) {
 			continue
 		}
 		if text, ok := sub.tag.Lookup("default"); ok {

@@ -33,6 +33,7 @@ func Rules(family string) []string {
 // crossChecks records the values that are impossible beside other values.
 func (v *validator) crossChecks(config *Config) {
 	v.data(&config.Data)
+	v.layerList(&config.Network)
 	v.samples(config)
 	training := &config.Training
 	if training.LossLimit > 0 && training.LossLimit < 1 {
@@ -65,25 +66,6 @@ func (v *validator) data(data *Data) {
 	}
 }
 
-// network records a network that cannot be built for the data.
-func (v *validator) network(network *Network, data *Dataset) {
-	for path := range v.faulty {
-		if path == "network" || strings.HasPrefix(path, "network.") {
-			return
-		}
-	}
-	switch blocks := len(network.Convs); {
-	case network.Kind == "mlp" && blocks > 0:
-		v.fail("network.convs", ConfigError{Found: "a list with blocks", Fault: "while network.kind is mlp", Allowed: "convs only with network.kind: cnn"})
-	case network.Kind == "cnn" && blocks == 0:
-		v.fail("network.convs", ConfigError{Found: "an empty list", Fault: "while network.kind is cnn", Allowed: "at least one block, such as [{filters: 8, kernel: 5}]"})
-	default:
-		if _, err := network.Build(data, data.Classes); err != nil {
-			v.fail("network.convs", ConfigError{Fault: "impossible for " + data.Source + ": " + err.Error(), Err: err})
-		}
-	}
-}
-
 // samples records a demand for samples or classes that the data does not have.
 func (v *validator) samples(config *Config) {
 	data := &config.Data
@@ -96,7 +78,11 @@ func (v *validator) samples(config *Config) {
 	if err != nil {
 		return // refused with its source, or with its path
 	}
-	v.network(&config.Network, set)
+	outputs := set.Classes
+	if n := len(data.Classes); n > 0 {
+		outputs = n
+	}
+	v.network(&config.Network, set, outputs)
 	_, _, _, err = set.Split(0, data.Train, data.Query, data.Classes)
 	var size *SizeError
 	var class *ClassError

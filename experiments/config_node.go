@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,6 +67,10 @@ func (n *node) as(f *field) string {
 	scalar := n.kind == boolNode || n.kind == intNode || n.kind == floatNode || n.kind == textNode
 	whole := func(text string) bool { _, err := parseInt(text); return err == nil }
 	switch f.typ.Kind() {
+	case reflect.Struct:
+		if slices.Contains(f.kinds(), n.text) {
+			return "{kind: " + n.text + "}"
+		}
 	case reflect.String:
 		if scalar && len(f.oneOf()) == 0 {
 			return fmt.Sprintf("%q", n.text)

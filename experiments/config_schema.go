@@ -13,6 +13,8 @@ type field struct {
 	tag       reflect.StructTag
 	typ       reflect.Type
 	children  []*field // of a section (a struct), in the order of the struct
+	kind      string   // of a section that is checked as one of its kinds, see variant
+	open      bool     // unknown keys are passed over
 }
 
 // configSchema returns the section that is the whole configuration.
@@ -108,11 +110,11 @@ func (f *field) allowed() string {
 	}
 	switch f.typ.Kind() {
 	case reflect.Struct:
-		return "a mapping with the keys " + strings.Join(f.keys(), ", ")
+		return "a mapping with " + f.mapping()
 	case reflect.Slice:
 		of := " of whole numbers" + f.bounds()
 		if f.isListOfSections() {
-			of = " of mappings with the keys " + strings.Join(f.item().keys(), ", ")
+			of = " of mappings with " + f.item().mapping()
 		}
 		example := f.tag.Get("example")
 		if example == "" && !f.isListOfSections() {

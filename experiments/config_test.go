@@ -29,7 +29,7 @@ func defaultConfig() *Config {
 		Precision: "float64",
 		Data:      Data{Source: "digits", Train: 1000, Query: 100, Classes: []int{}},
 		Network: Network{
-			Kind: "mlp", Hidden: []int{64, 64}, Activation: "tanh", Convs: []Conv{}, Bias: true,
+			Kind: "mlp", Hidden: []int{64, 64}, Activation: "tanh", Convs: []Conv{}, Layers: []Layer{}, Bias: true,
 			Init: Init{Scheme: "glorot-normal", Gain: 1},
 		},
 		Loss: Loss{Kind: "cross-entropy"},

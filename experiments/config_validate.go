@@ -53,11 +53,21 @@ func (v *validator) fail(path string, e ConfigError) {
 func (v *validator) value(f *field, value reflect.Value, path string) {
 	switch f.typ.Kind() {
 	case reflect.Struct:
+		kind, known := f.kindOf(value)
 		for i, sub := range f.children {
-			v.value(sub, value.Field(i), joinKey(path, sub.key))
+			switch {
+			case known && !sub.of(kind):
+				v.foreign(f, sub, value.Field(i), path, kind)
+			case known || f.kinds() == nil || sub.of(""):
+				v.value(sub, value.Field(i), joinKey(path, sub.key))
+			}
 		}
 	case reflect.Slice:
 		elem := f.item()
+		if strings.Count(f.path, "[]") > maxNesting && value.Len() > 0 {
+			v.fail(path, ConfigError{Found: "a list", Fault: fmt.Sprintf("inside of %d others", strings.Count(f.path, "[]")), Allowed: fmt.Sprintf("residual blocks nested at most %d deep", maxNesting)})
+			return
+		}
 		for i := range value.Len() {
 			v.value(elem, value.Index(i), itemPath(path, i))
 		}
@@ -87,7 +97,11 @@ func (v *validator) number(f *field, x float64, path, found string) {
 
 func (v *validator) text(f *field, text, path string) {
 	if words := f.oneOf(); len(words) > 0 && !slices.Contains(words, text) {
-		v.fail(path, ConfigError{Found: word(text), Allowed: f.allowed(), Nearest: nearest(text, words)})
+		e := ConfigError{Found: word(text), Allowed: f.allowed(), Nearest: nearest(text, words)}
+		if f.tag.Get("form") == "layer" {
+			e.Fault, e.Nearest = unknownLayer(text, words)
+		}
+		v.fail(path, e)
 	}
 	if f.tag.Get("form") == "folder" && !isFolderName(text) {
 		v.fail(path, ConfigError{Found: strconv.Quote(text), Allowed: f.allowed()})

@@ -22,9 +22,11 @@ func (c *Config) YAML() ([]byte, error) {
 
 // writeSection writes the keys of a section, a line each.
 func writeSection(b *strings.Builder, f *field, value reflect.Value, indent string) {
+	kind, _ := f.kindOf(value)
 	for i, sub := range f.children {
 		v := value.Field(i)
 		switch {
+		case !sub.of(kind):
 		case sub.isSection():
 			fmt.Fprintf(b, "%s%s:\n", indent, sub.key)
 			writeSection(b, sub, v, indent+"  ")
@@ -32,7 +34,7 @@ func writeSection(b *strings.Builder, f *field, value reflect.Value, indent stri
 			elem := sub.item()
 			fmt.Fprintf(b, "%s%s:\n", indent, sub.key)
 			for i := range v.Len() {
-				fmt.Fprintf(b, "%s  - %s\n", indent, flow(elem, v.Index(i)))
+				writeItem(b, elem, v.Index(i), indent+"  ")
 			}
 		default:
 			fmt.Fprintf(b, "%s%s: %s\n", indent, sub.key, flow(sub, v))
@@ -40,12 +42,31 @@ func writeSection(b *strings.Builder, f *field, value reflect.Value, indent stri
 	}
 }
 
+// writeItem writes an item of a list of sections: on a line, or, when it holds
+// such a list itself, a line for each key.
+func writeItem(b *strings.Builder, f *field, value reflect.Value, indent string) {
+	kind, _ := f.kindOf(value)
+	for i, sub := range f.children {
+		if sub.of(kind) && sub.isListOfSections() && value.Field(i).Len() > 0 {
+			var item strings.Builder
+			writeSection(&item, f, value, indent+"  ")
+			fmt.Fprintf(b, "%s- %s", indent, strings.TrimPrefix(item.String(), indent+"  "))
+			return
+		}
+	}
+	fmt.Fprintf(b, "%s- %s\n", indent, flow(f, value))
+}
+
 // flow returns a value in YAML's flow style.
 func flow(f *field, value reflect.Value) string {
 	var parts []string
 	switch f.typ.Kind() {
 	case reflect.Struct:
+		kind, _ := f.kindOf(value)
 		for i, sub := range f.children {
+			if !sub.of(kind) {
+				continue
+			}
 			parts = append(parts, sub.key+": "+flow(sub, value.Field(i)))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"

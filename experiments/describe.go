@@ -8,12 +8,30 @@ import (
 
 // Describe says in one line what the configuration trains on what.
 func (c *Config) Describe() string {
-	widths := make([]string, len(c.Network.Hidden))
-	for i, w := range c.Network.Hidden {
+	names := make([]string, len(c.Machines))
+	for i, m := range c.Machines {
+		names[i] = fmt.Sprintf("%s (%s/%s)", m.Name, m.Family, m.Rule)
+	}
+	machines := "no machine"
+	if len(names) > 0 {
+		machines = "machines " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s, %d training and %d query samples; %s, %s, %s; %s, learning rate %g, %d steps; %s",
+		c.Data.Source, c.Data.Train, c.Data.Query, c.Network.Kind, c.Network.describe(), c.Precision,
+		c.Loss.Kind, c.Training.Optimizer.LearningRate, c.Training.Steps, machines)
+}
+
+// describe says in a few words what the network is made of.
+func (c Network) describe() string {
+	if c.Kind == "layers" {
+		return describeLayers(c.Layers)
+	}
+	widths := make([]string, len(c.Hidden))
+	for i, w := range c.Hidden {
 		widths[i] = strconv.Itoa(w)
 	}
 	var parts []string
-	for _, b := range c.Network.Convs {
+	for _, b := range c.Convs {
 		part := fmt.Sprintf("%d filters of %d×%d", b.Filters, b.Kernel, b.Kernel)
 		if b.Pool != "none" {
 			part += fmt.Sprintf(", %s pooling %d×%d", b.Pool, b.PoolSize, b.PoolSize)
@@ -26,16 +44,34 @@ func (c *Config) Describe() string {
 	if len(parts) == 0 {
 		parts = append(parts, "no hidden layer")
 	}
-	hidden := strings.Join(parts, ", ") + ", " + c.Network.Activation
-	names := make([]string, len(c.Machines))
-	for i, m := range c.Machines {
-		names[i] = fmt.Sprintf("%s (%s/%s)", m.Name, m.Family, m.Rule)
+	return strings.Join(parts, ", ") + ", " + c.Activation
+}
+
+// describeLayers names the layers of a list, of a long one the first and the
+// last.
+func describeLayers(layers []Layer) string {
+	const most = 9
+	var parts []string
+	for _, l := range layers {
+		parts = append(parts, l.describe())
 	}
-	machines := "no machine"
-	if len(names) > 0 {
-		machines = "machines " + strings.Join(names, ", ")
+	if n := len(parts); n > most {
+		parts = append(parts[:most-2], fmt.Sprintf("%d more", n-most+1), parts[n-1])
 	}
-	return fmt.Sprintf("%s, %d training and %d query samples; %s, %s, %s; %s, learning rate %g, %d steps; %s",
-		c.Data.Source, c.Data.Train, c.Data.Query, c.Network.Kind, hidden, c.Precision,
-		c.Loss.Kind, c.Training.Optimizer.LearningRate, c.Training.Steps, machines)
+	return strings.Join(parts, " → ")
+}
+
+// describe names the layer with the number that says most of it.
+func (l Layer) describe() string {
+	switch {
+	case l.Kind == "dense" && l.Units > 0:
+		return fmt.Sprintf("dense %d", l.Units)
+	case l.Kind == "conv2d":
+		return fmt.Sprintf("conv2d %d of %d×%d", l.Filters, l.Kernel, l.Kernel)
+	case l.Kind == "max-pool", l.Kind == "average-pool":
+		return fmt.Sprintf("%s %d×%d", l.Kind, l.Size, l.Size)
+	case l.Kind == "residual":
+		return fmt.Sprintf("residual of %d", len(l.Layers))
+	}
+	return l.Kind
 }

@@ -7,9 +7,12 @@ import (
 )
 
 // Build returns the network of the configuration for a dataset and a number of
-// outputs. A cnn sees images: for each of its blocks a convolution, an activation
+// outputs: the list network.layers, or what the short forms stand for. A cnn sees images: for each of its blocks a convolution, an activation
 // and, if it has one, a pooling; then a flattening and the dense layers of an mlp.
 func (c Network) Build(data *Dataset, outputs int) (*graphs.Network, error) {
+	if c.Kind == "layers" {
+		return c.buildLayers(data.Shape, outputs)
+	}
 	activation := graphs.Activation{Kind: graphs.ActivationKind(c.Activation)}
 	var layers []graphs.Layer
 	for _, b := range c.Convs {

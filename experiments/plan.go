@@ -88,11 +88,15 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 		return nil, err
 	}
 	machines, kernel := float64(len(c.Machines)), pathkernel.Kernel(c.PathKernel)
+	widths, hidden := "network.hidden or network.convs", "network.hidden"
+	if c.Network.Kind == "layers" {
+		widths, hidden = "the units and filters of network.layers", "the sizes in network.layers"
+	}
 	plan := &Plan{Parameters: n.Parameters(), Steps: c.Training.Steps}
 	plan.add("data", 2*8*(s+m)*float64(n.Input().Size()), "data.train or data.query")
 	// Every evaluator holds the weights at its own point.
-	plan.add("weights and their updates", size*p*float64(8+nodes), "network.hidden or network.convs")
-	plan.add("values and gradients of the training samples in the network", float64(gradient)-2*size*p, "data.train, training.batch_size or network.hidden")
+	plan.add("weights and their updates", size*p*float64(8+nodes), widths)
+	plan.add("values and gradients of the training samples in the network", float64(gradient)-2*size*p, "data.train, training.batch_size or "+hidden)
 	if machines > 0 {
 		plan.add("Jacobians of the query samples", float64(nodes)*(float64(query)-size*p), "data.query or the number of nodes of the machines")
 		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
@@ -107,7 +111,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		plan.add("Jacobians of training samples", float64(train)-size*p, "network.hidden")
+		plan.add("Jacobians of training samples", float64(train)-size*p, hidden)
 	}
 	switch kernel {
 	case pathkernel.TraceKernel:
