@@ -14,7 +14,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	files = append(files, "testdata/default.yaml", "configs/digits-mlp.yaml")
+	files = append(files, "testdata/default.yaml", "configs/digits-mlp.yaml", "configs/digits-resnet.yaml")
 	formats := []string{"yaml", "json", "toml"}
 	for _, file := range files {
 		text, err := os.ReadFile(file)

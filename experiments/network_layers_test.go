@@ -25,7 +25,7 @@ network:
     - {kind: max-pool}
     - kind: residual
       layers:
-        - {kind: conv2d, filters: 4, kernel: 2, stride: 2, padding: 1, bias: false}
+        - {kind: conv2d, filters: 8, kernel: 3, stride: 3, padding: 1, bias: false}
         - {kind: layer-norm}
         - kind: residual
           layers: [{kind: gelu}]
@@ -46,7 +46,7 @@ func wantLayers() []Layer {
 		{
 			Kind: "residual",
 			Layers: []Layer{
-				{Kind: "conv2d", Filters: 4, Kernel: 2, Stride: 2, Padding: 1},
+				{Kind: "conv2d", Filters: 8, Kernel: 3, Stride: 3, Padding: 1},
 				{Kind: "layer-norm", Epsilon: 1e-5, Affine: true},
 				{Kind: "residual", Layers: []Layer{{Kind: "gelu"}}, Shortcut: []Layer{}},
 			},
@@ -95,7 +95,7 @@ layers:
   - {kind: max-pool, size: 2}
   - kind: residual
     layers:
-      - {kind: conv2d, filters: 4, kernel: 2, stride: 2, padding: 1, bias: false}
+      - {kind: conv2d, filters: 8, kernel: 3, stride: 3, padding: 1, bias: false}
       - {kind: layer-norm, epsilon: 1.0e-05, affine: true}
       - kind: residual
         layers:
@@ -153,7 +153,7 @@ func TestLayersInOtherFormats(t *testing.T) {
 }
 
 func TestLayersRoundTrip(t *testing.T) {
-	config := parse(t, layered("[{kind: conv2d, filters: 4, kernel: 3, stride: 2, bias: false}, {kind: relu}, {kind: average-pool}, {kind: flatten}, {kind: dense, units: 8}, {kind: dense}]"), []string{"network.init.gain=2"}, nil)
+	config := parse(t, everyLayer, []string{"network.init.gain=2"}, nil)
 	text, err := config.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -196,13 +196,20 @@ func TestNetworkOfLayers(t *testing.T) {
 
 // TestLayerKinds: each kind of the schema is built, as what it says.
 func TestLayerKinds(t *testing.T) {
-	l := Layer{Units: 1, Filters: 2, Kernel: 3, Stride: 4, Padding: 5, Bias: true, Size: 6, Epsilon: 7, Affine: true}
+	l := Layer{Units: 1, Filters: 2, Kernel: 3, Stride: 4, Padding: 5, Bias: true, Size: 6, Epsilon: 7, Affine: true,
+		Layers: []Layer{{Kind: "gelu"}, {Kind: "dense", Units: 3}}, Shortcut: []Layer{{Kind: "dense", Units: 4, Bias: true}}}
 	want := map[string]graphs.Layer{
 		"dense":        graphs.Dense{Out: 1, Bias: true},
 		"conv2d":       graphs.Conv2D{Filters: 2, Kernel: 3, Stride: 4, Padding: 5, Bias: true},
 		"max-pool":     graphs.MaxPool2D{Size: 6},
 		"average-pool": graphs.AvgPool2D{Size: 6},
 		"flatten":      graphs.Flatten{},
+		"layer-norm":   graphs.LayerNorm{Epsilon: 7, Affine: true},
+		"residual": graphs.Residual{
+			Layers:   []graphs.Layer{graphs.Activation{Kind: graphs.GELU}, graphs.Dense{Out: 3}},
+			Shortcut: []graphs.Layer{graphs.Dense{Out: 4, Bias: true}},
+		},
+		"global-average-pool": graphs.GlobalAvgPool{},
 	}
 	for _, kind := range graphs.ActivationKinds() {
 		want[string(kind)] = graphs.Activation{Kind: kind}
@@ -210,12 +217,12 @@ func TestLayerKinds(t *testing.T) {
 	kinds := configSchema().find("network.layers").item().kinds()
 	for kind, layer := range want {
 		l.Kind = kind
-		if got := l.graph(); !reflect.DeepEqual(got, layer) {
+		if got, err := l.graph(""); err != nil || !reflect.DeepEqual(got, layer) {
 			t.Errorf("%s: got %#v, want %#v", kind, got, layer)
 		}
 	}
 	for _, kind := range kinds {
-		if _, ok := want[kind]; !ok && kind != "residual" && kind != "layer-norm" && kind != "global-average-pool" {
+		if _, ok := want[kind]; !ok {
 			t.Errorf("%s is not tested", kind)
 		}
 	}
@@ -233,6 +240,12 @@ func TestImpossibleLayer(t *testing.T) {
 		{"after layers without weights", "network.layers[2]", "flatten the input first", []Layer{tanh, tanh, dense, flatten}},
 		{"the last", "network.layers[2]", "at least 1 output", []Layer{flatten, dense, {Kind: "dense", Units: -1}}},
 		{"the first of two", "network.layers[1]", "6×6 does not fit into 4×4", []Layer{conv(5), conv(6), conv(9)}},
+		{"in a block", "network.layers[1].layers[1]", "6×6 does not fit into 5×5", []Layer{conv(2), {Kind: "residual", Layers: []Layer{conv(3), conv(6)}}, conv(9)}},
+		{"in a shortcut", "network.layers[1].shortcut[0]", "8×8 does not fit into 7×7", []Layer{conv(2), {Kind: "residual", Layers: []Layer{tanh}, Shortcut: []Layer{conv(8)}}}},
+		{"in a block in a shortcut", "network.layers[0].shortcut[1].layers[0]", "8×8 does not fit into 7×7", []Layer{
+			{Kind: "residual", Layers: []Layer{tanh}, Shortcut: []Layer{conv(2), {Kind: "residual", Layers: []Layer{conv(8)}}}}, conv(9)}},
+		{"branches of two shapes", "network.layers[1]", "", []Layer{tanh, {Kind: "residual", Layers: []Layer{conv(3)}}, flatten, dense}},
+		{"an unknown kind in a block", "network.layers[0].layers[0]", `of kind "noise"`, []Layer{{Kind: "residual", Layers: []Layer{{Kind: "noise"}}}}},
 		{"an unknown kind", "network.layers[1]", `of kind "noise"`, []Layer{tanh, {Kind: "noise"}, dense}},
 	} {
 		network := Network{Kind: "layers", Layers: test.layers}
