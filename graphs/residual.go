@@ -35,7 +35,8 @@ func (n *Network) placeResidual(p *placed, r Residual) (out Shape, err error) {
 		return nil, err
 	}
 	if !slices.Equal(out, shortcut) {
-		return nil, fmt.Errorf("graphs: layer %s: the block gives shape %v and the shortcut %v, which cannot be added; give the residual connection a shortcut that changes the shape too", p.path, out, shortcut)
+		cause := fmt.Errorf("the block gives shape %v and the shortcut %v, which cannot be added; give the residual connection a shortcut that changes the shape too", out, shortcut)
+		return nil, fmt.Errorf("graphs: layer %s: %w", p.path, cause)
 	}
 	return out, nil
 }
