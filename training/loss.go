@@ -12,10 +12,11 @@ import (
 const (
 	CrossEntropyName = "cross-entropy"
 	SquaredErrorName = "squared-error"
+	LogisticName     = "logistic"
 )
 
 // Losses returns the names of all losses.
-func Losses() []string { return []string{CrossEntropyName, SquaredErrorName} }
+func Losses() []string { return []string{CrossEntropyName, SquaredErrorName, LogisticName} }
 
 // NewLoss returns the loss of that name.
 func NewLoss[T graphs.Float](name string) (graphs.Loss[T], error) {
@@ -24,6 +25,8 @@ func NewLoss[T graphs.Float](name string) (graphs.Loss[T], error) {
 		return CrossEntropy[T]{}, nil
 	case SquaredErrorName:
 		return SquaredError[T]{}, nil
+	case LogisticName:
+		return Logistic[T]{}, nil
 	}
 	return nil, fmt.Errorf("training: no loss is named %q; there are %s", name, strings.Join(Losses(), ", "))
 }
