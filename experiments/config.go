@@ -11,7 +11,7 @@ package experiments
 //	oneof    the allowed words, separated by spaces
 //	min max above below   bounds of a number, or of each number of a list
 //	form     "folder": the text becomes the name of a folder; "layer": it
-//	         names a kind of layer
+//	         names a kind of layer; "size": it is a number of bytes
 //	zero     what a zero would mean, where it is refused
 //	note     what the reader of an error message should know about the bounds
 //	example  a value to show where the default is empty
@@ -99,25 +99,70 @@ type Loss struct {
 // Training says how the weights move. A run is called diverged when its
 // training loss exceeds LossLimit times its initial loss; 0 switches that off.
 type Training struct {
-	Steps     int       `yaml:"steps" default:"500" min:"1" max:"1000000000"`                                         // S
-	BatchSize int       `yaml:"batch_size" default:"0" min:"0" max:"1000000000" note:"0: every sample of data.train"` // B
-	LossLimit float64   `yaml:"loss_limit" default:"10000" min:"0" note:"0: no limit"`
-	Optimizer Optimizer `yaml:"optimizer"`
-	Schedule  Schedule  `yaml:"schedule"`
+	Steps       int         `yaml:"steps" default:"500" min:"1" max:"1000000000"`                                         // S
+	BatchSize   int         `yaml:"batch_size" default:"0" min:"0" max:"1000000000" note:"0: every sample of data.train"` // B
+	LossLimit   float64     `yaml:"loss_limit" default:"10000" min:"0" note:"0: no limit"`
+	ClipNorm    float64     `yaml:"clip_norm" default:"0" min:"0" note:"0: gradients are not clipped"` // largest norm of the mean gradient
+	Stop        Stop        `yaml:"stop"`
+	Checkpoints Checkpoints `yaml:"checkpoints"`
+	Optimizer   Optimizer   `yaml:"optimizer"`
+	Schedule    Schedule    `yaml:"schedule"`
 }
 
-// Optimizer turns gradients into Δ_s.
+// Stop ends a run early, as completed, at the first step whose loss or norm of the mean
+// gradient is at or below a value.
+type Stop struct {
+	Loss         float64 `yaml:"loss" default:"0" min:"0" note:"0: never"`
+	GradientNorm float64 `yaml:"gradient_norm" default:"0" min:"0" note:"0: never"`
+}
+
+// Checkpoints says how far apart the checkpoints of the trajectory are, from which any
+// step is replayed.
+type Checkpoints struct {
+	Every int    `yaml:"every" default:"0" min:"0" max:"1000000000" note:"0: as close as disk allows, and every step at the closest"` // steps
+	Disk  string `yaml:"disk" default:"256MiB" form:"size"`
+}
+
+// Optimizer turns gradients into Δ_s, with the definitions of PyTorch; kind flow follows
+// the gradient flow with Dormand and Prince's method instead. Weight decay enters the
+// gradient, or, where Decoupled and for adamw, shrinks the weights.
 type Optimizer struct {
-	Kind         string  `yaml:"kind" default:"sgd" oneof:"sgd adam adamw"`
-	LearningRate float64 `yaml:"learning_rate" default:"0.1" above:"0"`
-	Momentum     float64 `yaml:"momentum" default:"0" min:"0" below:"1"`
-	Nesterov     bool    `yaml:"nesterov" default:"false"`
-	WeightDecay  float64 `yaml:"weight_decay" default:"0" min:"0"`
+	Kind         string  `yaml:"kind" default:"sgd" oneof:"sgd adam adamw rmsprop adagrad flow"`
+	LearningRate float64 `yaml:"learning_rate" of:"sgd adam adamw rmsprop adagrad" default:"0.1" above:"0" also:"lr"`
+	Momentum     float64 `yaml:"momentum" of:"sgd rmsprop" default:"0" min:"0" below:"1"`
+	Dampening    float64 `yaml:"dampening" of:"sgd" default:"0" min:"0" max:"1"`
+	Nesterov     bool    `yaml:"nesterov" of:"sgd" default:"false"`
+	Beta1        float64 `yaml:"beta1" of:"adam adamw" default:"0.9" min:"0" below:"1"`
+	Beta2        float64 `yaml:"beta2" of:"adam adamw" default:"0.999" min:"0" below:"1"`
+	AMSGrad      bool    `yaml:"amsgrad" of:"adam adamw" default:"false"`
+	Alpha        float64 `yaml:"alpha" of:"rmsprop" default:"0.99" min:"0" below:"1"`
+	Centered     bool    `yaml:"centered" of:"rmsprop" default:"false"`
+	Epsilon      float64 `yaml:"epsilon" of:"adam adamw rmsprop adagrad" default:"1e-8" above:"0" also:"eps"`
+	WeightDecay  float64 `yaml:"weight_decay" of:"sgd adam adamw rmsprop adagrad" default:"0" min:"0"`
+	Decoupled    bool    `yaml:"decoupled" of:"sgd adam rmsprop adagrad" default:"false"`
+
+	InitialAccumulator float64 `yaml:"initial_accumulator" of:"adagrad" default:"0" min:"0"`
+	LearningRateDecay  float64 `yaml:"learning_rate_decay" of:"adagrad" default:"0" min:"0" also:"lr_decay"`
+
+	Time              float64 `yaml:"time" of:"flow" default:"0" min:"0" also:"duration"` // τ at the end of the path
+	RelativeTolerance float64 `yaml:"relative_tolerance" of:"flow" default:"1e-6" above:"0" also:"rtol"`
+	AbsoluteTolerance float64 `yaml:"absolute_tolerance" of:"flow" default:"1e-9" above:"0" also:"atol"`
+	MaxStep           float64 `yaml:"max_step" of:"flow" default:"0" min:"0" note:"0: as long as the tolerances allow"`
+	FixedStep         float64 `yaml:"fixed_step" of:"flow" default:"0" min:"0" note:"0: the length of steps follows the tolerances"`
 }
 
-// Schedule is η_s as a multiple of the learning rate.
+// Schedule is η_s, with the definitions of PyTorch.
 type Schedule struct {
-	Kind string `yaml:"kind" default:"constant" oneof:"constant step cosine linear-warmup"`
+	Kind           string  `yaml:"kind" default:"constant" oneof:"constant step exponential cosine linear-warmup one-cycle"`
+	StepSize       int     `yaml:"step_size" of:"step" default:"0" min:"0" max:"1000000000"`
+	Gamma          float64 `yaml:"gamma" of:"step exponential" default:"0.1" above:"0"`
+	TMax           int     `yaml:"t_max" of:"cosine" default:"0" min:"0" max:"1000000000" note:"0: training.steps"`
+	Minimum        float64 `yaml:"minimum" of:"cosine" default:"0" min:"0" also:"eta_min"`
+	StartFactor    float64 `yaml:"start_factor" of:"linear-warmup" default:"0.3333333333333333" above:"0" max:"1"`
+	TotalIters     int     `yaml:"total_iters" of:"linear-warmup" default:"5" min:"1" max:"1000000000"`
+	PctStart       float64 `yaml:"pct_start" of:"one-cycle" default:"0.3" min:"0" max:"1"`
+	DivFactor      float64 `yaml:"div_factor" of:"one-cycle" default:"25" above:"0"`
+	FinalDivFactor float64 `yaml:"final_div_factor" of:"one-cycle" default:"10000" above:"0"`
 }
 
 // Machine is one kernel machine to build; see [Rules] for the rules of a family.

@@ -35,13 +35,7 @@ func (v *validator) crossChecks(config *Config) {
 	v.data(&config.Data)
 	v.layerList(&config.Network)
 	v.samples(config)
-	training := &config.Training
-	if training.LossLimit > 0 && training.LossLimit < 1 {
-		v.fail("training.loss_limit", ConfigError{Found: strconv.FormatFloat(training.LossLimit, 'g', -1, 64), Fault: "which the initial loss exceeds", Allowed: "0 (no limit), or a number of at least 1"})
-	}
-	if training.BatchSize > config.Data.Train && !v.faulty["data.train"] {
-		v.fail("training.batch_size", ConfigError{Found: strconv.Itoa(training.BatchSize), Fault: fmt.Sprintf("more than the %d training samples", config.Data.Train), Allowed: "a whole number, at least 0 (0: every sample of data.train) and at most data.train"})
-	}
+	v.training(config)
 	if len(config.Machines) == 0 && config.PathKernel != "none" && !v.faulty["path_kernel"] {
 		v.fail("machines", ConfigError{Found: "an empty list", Fault: "while path_kernel is " + word(config.PathKernel), Allowed: "at least one machine, or path_kernel: none"})
 	}

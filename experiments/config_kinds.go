@@ -109,7 +109,7 @@ func (c *checker) unknownOfKind(e *ConfigError, key string, f *field, section st
 func (v *validator) foreign(f, sub *field, value reflect.Value, section, kind string) {
 	key, path := joinKey(section, sub.key), joinKey(section, "kind")
 	found := flow(sub, value)
-	if _, given := v.origins[key]; !given && (value.IsZero() || found == "[]" || found == sub.tag.Get("default")) {
+	if _, given := v.origins[key]; !given && (value.IsZero() || found == "[]" || sub.isDefault(value)) {
 		return
 	}
 	if sub.isListOfSections() && value.Len() > 0 {
@@ -120,4 +120,17 @@ func (v *validator) foreign(f, sub *field, value reflect.Value, section, kind st
 		allowed = sub.key + " only with " + path + ": " + of
 	}
 	v.fail(key, ConfigError{Found: found, Fault: "while " + path + " is " + kind, Allowed: allowed})
+}
+
+// isDefault reports whether value is the default of the key f.
+func (f *field) isDefault(value reflect.Value) bool {
+	text, ok := f.tag.Lookup("default")
+	if !ok {
+		return false
+	}
+	if value.Kind() == reflect.Float64 {
+		x, err := parseFloat(text)
+		return err == nil && x == value.Float()
+	}
+	return flow(f, value) == text
 }

@@ -131,8 +131,11 @@ func (f *field) allowed() string {
 	case reflect.Bool:
 		return "true, false"
 	}
-	if f.tag.Get("form") == "folder" {
+	switch f.tag.Get("form") {
+	case "folder":
 		return folderNames
+	case "size":
+		return sizes
 	}
 	return "text"
 }
