@@ -154,77 +154,6 @@ func TestOptimizersByHand(t *testing.T) {
 	}
 }
 
-func TestRestoredOptimizerContinuesToTheBit(t *testing.T) {
-	for name, o := range optimizerOptions(t) {
-		t.Run(name, func(t *testing.T) {
-			testRestore[float64](t, o)
-			testRestore[float32](t, o)
-		})
-	}
-}
-
-func testRestore[T graphs.Float](t *testing.T, o Options) {
-	d := newDrift[T](t, o, 9)
-	for s := range 7 {
-		d.step(t, s)
-		d.add()
-	}
-	kept := State[T]{Steps: d.State().Steps}
-	for _, tensor := range d.State().Tensors {
-		kept.Tensors = append(kept.Tensors, NamedTensor[T]{tensor.Name, slices.Clone(tensor.Values)})
-	}
-	other := newOptimizer[T](t, o, 9)
-	if err := other.Restore(kept); err != nil || kept.Steps != 7 {
-		t.Fatalf("%d steps, %v", kept.Steps, err)
-	}
-	delta := make([]T, 9)
-	for s := range 7 {
-		d.step(t, s)
-		if _, err := other.Update(0.1/float64(s+1), d.w, d.gradient, delta); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(delta, d.delta) {
-			t.Fatalf("step %d after restoring: Δ = %v, want %v", s, delta, d.delta)
-		}
-		d.add()
-	}
-}
-
-func TestRestoreRefuses(t *testing.T) {
-	state := func(steps int, tensors ...NamedTensor[float64]) State[float64] { return State[float64]{steps, tensors} }
-	tensor := func(name string, size int) NamedTensor[float64] {
-		return NamedTensor[float64]{name, slices.Repeat([]float64{5}, size)}
-	}
-	for _, test := range []struct {
-		state State[float64]
-		want  string
-	}{
-		{state(1), `found the tensors [], its own are ["exp_avg" (3), "exp_avg_sq" (3)]`},
-		{state(1, tensor("exp_avg", 3), tensor("exp_avg_sq", 2)), `"exp_avg_sq" (2)`},
-		{state(1, tensor("exp_avg_sq", 3), tensor("exp_avg", 3)), `found the tensors ["exp_avg_sq" (3)`},
-		{state(1, tensor("exp_avg", 3), tensor("exp_avg_sq", 3), tensor("max_exp_avg_sq", 3)), `"max_exp_avg_sq" (3)`},
-		{state(-1, tensor("exp_avg", 3), tensor("exp_avg_sq", 3)), "found -1 steps"},
-	} {
-		o := newOptimizer[float64](t, DefaultOptions(AdamName), 3)
-		if err := o.Restore(test.state); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("error %v does not say %q", err, test.want)
-		}
-		if s := o.State(); s.Steps != 0 || s.Tensors[0].Values[0] != 0 {
-			t.Errorf("a refused state was partly restored: %v", s)
-		}
-	}
-}
-
-// The state is live: writing to it is restoring.
-func TestStateIsLive(t *testing.T) {
-	o := newOptimizer[float64](t, Options{Kind: SGDName, Momentum: 0.5}, 1)
-	o.State().Tensors[0].Values[0] = 8
-	delta := make([]float64, 1)
-	if _, err := o.Update(1, []float64{0}, []float64{1}, delta); err != nil || delta[0] != -5 || o.State().Tensors[0].Values[0] != 5 {
-		t.Errorf("Δ = %v, state %v, %v", delta, o.State(), err)
-	}
-}
-
 func TestUpdateRefuses(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, test := range []struct {
@@ -249,48 +178,6 @@ func TestUpdateRefuses(t *testing.T) {
 		}
 	}()
 	newOptimizer[float64](t, Options{Kind: SGDName}, 2).Update(1, make([]float64, 2), make([]float64, 3), make([]float64, 2))
-}
-
-func TestOptionsRefuse(t *testing.T) {
-	for _, test := range []struct {
-		kind string
-		edit func(*Options)
-		want string
-	}{
-		{"lion", func(*Options) {}, `no optimizer is named "lion"; there are sgd, adam, adamw, rmsprop, adagrad`},
-		{SGDName, func(o *Options) { o.Momentum = 1 }, "found momentum 1, it has to be in [0, 1)"},
-		{SGDName, func(o *Options) { o.Momentum = math.NaN() }, "found momentum NaN"},
-		{SGDName, func(o *Options) { o.Momentum, o.Dampening = 0.5, 1.5 }, "found dampening 1.5, it has to be in [0, 1]"},
-		{SGDName, func(o *Options) { o.Dampening = 0.5 }, "without momentum"},
-		{SGDName, func(o *Options) { o.Nesterov = true }, "needs a momentum above 0"},
-		{SGDName, func(o *Options) { o.Nesterov, o.Momentum, o.Dampening = true, 0.5, 0.5 }, "dampening 0.5; it needs"},
-		{SGDName, func(o *Options) { o.Beta1 = 0.9 }, "found beta1, which it does not have; its options are momentum, dampening, nesterov, weight_decay, decoupled, clip_norm"},
-		{SGDName, func(o *Options) { o.WeightDecay = -1 }, "found weight_decay -1"},
-		{SGDName, func(o *Options) { o.ClipNorm = math.Inf(1) }, "found clip_norm +Inf"},
-		{AdamName, func(o *Options) { o.Beta1 = 1 }, "found beta1 1"},
-		{AdamWName, func(o *Options) { o.Beta2 = -0.1 }, "found beta2 -0.1"},
-		{AdamName, func(o *Options) { o.Epsilon = -1 }, "found epsilon -1"},
-		{AdamName, func(o *Options) { o.Nesterov = true }, "found nesterov, which it does not have"},
-		{RMSpropName, func(o *Options) { o.Alpha = 1 }, "found alpha 1"},
-		{RMSpropName, func(o *Options) { o.AMSGrad = true }, "found amsgrad, which"},
-		{AdagradName, func(o *Options) { o.InitialAccumulator = -1 }, "found initial_accumulator -1"},
-		{AdagradName, func(o *Options) { o.LearningRateDecay = -1 }, "found learning_rate_decay -1"},
-		{AdagradName, func(o *Options) { o.Centered = true }, "found centered, which"},
-	} {
-		o := DefaultOptions(test.kind)
-		test.edit(&o)
-		if _, err := NewOptimizer[float64](o, 1); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("error %v does not say %q", err, test.want)
-		}
-	}
-	for _, kind := range Optimizers() {
-		if _, err := NewOptimizer[float64](DefaultOptions(kind), 1); err != nil {
-			t.Errorf("the defaults of %s: %v", kind, err)
-		}
-		if _, err := NewOptimizer[float64](DefaultOptions(kind), 0); err == nil {
-			t.Errorf("%s of no weights was taken", kind)
-		}
-	}
 }
 
 // Squares of huge and tiny gradients leave the range of float64, their norm does not.
