@@ -1,46 +1,50 @@
 package experiments
 
 import (
-	"context"
-	"fmt"
-	"strconv"
+	"io"
 
 	"pkm/graphs"
 	"pkm/training"
 )
 
-// checkpointCount is how many checkpoints a run leaves, beside the final one.
-const checkpointCount = 10
+// mostCheckpoints is how many checkpoints a run leaves unless its configuration says how
+// far apart they are.
+const mostCheckpoints = 30
 
-// checkpoints is the hook that writes weights under trajectory/ at equal
-// distances, at the start of a step and at the end of the run.
-type checkpoints[T graphs.Float] struct {
-	*experiment[T]
-	every int
-}
-
-func newCheckpoints[T graphs.Float](e *experiment[T]) *checkpoints[T] {
-	return &checkpoints[T]{experiment: e, every: max(1, (e.config.Training.Steps+checkpointCount-1)/checkpointCount)}
-}
-
-// Step implements training.Hook.
-func (c *checkpoints[T]) Step(_ context.Context, s *training.Step[T]) error {
-	if s.Index%c.every != 0 {
-		return nil
+// spacing returns how many steps lie between the checkpoints of a run whose checkpoints take
+// so many bytes each.
+func (t *Training) spacing(each float64) int {
+	if t.Checkpoints.Every > 0 {
+		return t.Checkpoints.Every
 	}
-	return c.checkpoint(s)
+	disk, _ := parseSize(t.Checkpoints.Disk)
+	return max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk))
 }
 
-// Finish implements training.Hook.
-func (c *checkpoints[T]) Finish(_ context.Context, s *training.Step[T]) error { return c.checkpoint(s) }
-
-func (c *checkpoints[T]) checkpoint(s *training.Step[T]) error {
-	if err := c.dir.WriteWeights(fmt.Sprintf("trajectory/step-%08d", s.Index), tensors(c.network.Layout(), s.Weights),
-		map[string]string{"step": strconv.Itoa(s.Index)}); err != nil {
-		return err
+// checkpoints returns the hook that writes checkpoints under trajectory/.
+func (e *experiment[T]) checkpoints() *training.Checkpoints[T] {
+	layout := e.network.Layout()
+	size := 8.0
+	if e.config.Precision == "float32" {
+		size = 4
 	}
-	// So that the manifest of a run that is killed lists what there is.
-	return c.dir.Update(func(*Manifest) {})
+	return &training.Checkpoints[T]{Layout: layout, Every: e.config.Training.spacing(e.config.Training.tensors() * size * float64(layout.Size())),
+		Write: func(s *training.Snapshot[T]) error {
+			if err := e.dir.WriteFile("trajectory/"+training.CheckpointName(s.Step), func(w io.Writer) error { return training.EncodeCheckpoint(w, layout, s) }); err != nil {
+				return err
+			}
+			// So that the manifest of a run that is killed lists what there is.
+			return e.dir.Update(func(*Manifest) {})
+		}}
+}
+
+// tensors returns how many tensors of the size of the weights a checkpoint holds, at most.
+func (t *Training) tensors() float64 {
+	switch t.Optimizer.Kind {
+	case "adam", "adamw", "rmsprop":
+		return 4
+	}
+	return 2
 }
 
 // tensors names the parts of a flat weight vector.

@@ -119,8 +119,10 @@ type Stop struct {
 // Checkpoints says how far apart the checkpoints of the trajectory are, from which any
 // step is replayed.
 type Checkpoints struct {
-	Every int    `yaml:"every" default:"0" min:"0" max:"1000000000" note:"0: as close as disk allows, and every step at the closest"` // steps
+	Every int    `yaml:"every" default:"0" min:"0" max:"1000000000" note:"0: as close as disk allows, but no more than thirty of them"` // steps
 	Disk  string `yaml:"disk" default:"256MiB" form:"size"`
+	// Save is how many seconds lie between two saves of what --resume goes on from.
+	Save float64 `yaml:"save" default:"10" min:"0" note:"in seconds; 0: after every step"`
 }
 
 // Optimizer turns gradients into Δ_s, with the definitions of PyTorch; kind flow follows

@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,23 +12,36 @@ import (
 func (v *validator) supported(c *Config) {
 	v.only("data.source", c.Data.Source, "digits")
 	v.only("loss.kind", c.Loss.Kind, "cross-entropy", "squared-error")
-	v.only("training.optimizer.kind", c.Training.Optimizer.Kind, "sgd")
-	v.only("training.schedule.kind", c.Training.Schedule.Kind, "constant")
-	if n := c.Training.BatchSize; n != 0 {
-		v.notYet("training.batch_size", strconv.Itoa(n), "0 (every sample of data.train)")
-	}
-	if x := c.Training.Optimizer.Momentum; x != 0 {
-		v.notYet("training.optimizer.momentum", strconv.FormatFloat(x, 'g', -1, 64), "0")
-	}
-	if c.Training.Optimizer.Nesterov {
-		v.notYet("training.optimizer.nesterov", "true", "false")
-	}
-	if x := c.Training.Optimizer.WeightDecay; x != 0 {
-		v.notYet("training.optimizer.weight_decay", strconv.FormatFloat(x, 'g', -1, 64), "0")
-	}
+	v.machinesSupported(c)
 	for i, m := range c.Machines {
 		if m.Rule == "adaptive" {
 			v.notYet(itemPath("machines", i)+".rule", m.Rule, strings.ReplaceAll(exactRules, ", adaptive", ""))
+		}
+	}
+}
+
+// machinesSupported records what no machine accounts for yet.
+func (v *validator) machinesSupported(c *Config) {
+	if len(c.Machines) == 0 {
+		return
+	}
+	o := &c.Training.Optimizer
+	const none = "with machines: [] and path_kernel: none, or %s"
+	switch {
+	case o.Kind != "sgd" && o.Kind != "flow":
+		v.notYet("training.optimizer.kind", o.Kind, fmt.Sprintf(none, "sgd, flow"))
+	case o.Momentum != 0 && o.Kind == "sgd":
+		v.notYet("training.optimizer.momentum", decimal(o.Momentum), fmt.Sprintf(none, "0"))
+	case o.WeightDecay != 0 && o.Kind == "sgd":
+		v.notYet("training.optimizer.weight_decay", decimal(o.WeightDecay), fmt.Sprintf(none, "0"))
+	}
+	for i, m := range c.Machines {
+		path := itemPath("machines", i) + ".family"
+		if m.Family == "exact" && o.Kind == "flow" {
+			v.fail(path, ConfigError{Found: "exact", Fault: "while training.optimizer.kind is flow, whose steps are no steps of descent", Allowed: "flow"})
+		}
+		if m.Family == "flow" && c.Training.BatchSize != 0 {
+			v.fail(path, ConfigError{Found: "flow", Fault: "while training.batch_size is " + strconv.Itoa(c.Training.BatchSize) + ": the gradient flow is that of all samples", Allowed: "exact"})
 		}
 	}
 }

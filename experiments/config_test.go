@@ -35,7 +35,7 @@ func defaultConfig() *Config {
 		Loss: Loss{Kind: "cross-entropy"},
 		Training: Training{
 			Steps: 500, LossLimit: 10000,
-			Checkpoints: Checkpoints{Disk: "256MiB"},
+			Checkpoints: Checkpoints{Disk: "256MiB", Save: 10},
 			Optimizer: Optimizer{Kind: "sgd", LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Alpha: 0.99, Epsilon: 1e-8,
 				RelativeTolerance: 1e-6, AbsoluteTolerance: 1e-9},
 			Schedule: Schedule{Kind: "constant", Gamma: 0.1, StartFactor: 0.3333333333333333, TotalIters: 5, PctStart: 0.3, DivFactor: 25, FinalDivFactor: 10000},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"time"
 
 	"pkm/graphs"
 	"pkm/internal/compute"
+	"pkm/internal/vector"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -23,6 +25,9 @@ type Progress struct {
 type Options struct {
 	Dir    string // of the run, created; see CreateRunDir
 	Engine compute.Engine
+	// Resume goes on with the run in Dir, which was killed or interrupted, to the same
+	// bytes in arrays/ as if it had not been; see ResumeRunDir.
+	Resume bool
 	// Begun, if not nil, is called with Dir once it is created.
 	Begun func(dir string)
 	// Progress, if not nil, is called after every step.
@@ -50,7 +55,7 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 	if err := plan.fits(availableMemory()); err != nil {
 		return err
 	}
-	dir, err := CreateRunDir(o.Dir)
+	dir, err := openRunDir(c, o, data)
 	if err != nil {
 		return err
 	}
@@ -63,6 +68,19 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 		err = execute[float64](ctx, c, o, data, dir)
 	}
 	return finish(dir, err)
+}
+
+// openRunDir creates the directory of a run, or opens that of the run to go on with.
+func openRunDir(c *Config, o Options, data *Dataset) (*RunDir, error) {
+	if !o.Resume {
+		return CreateRunDir(o.Dir)
+	}
+	text, err := c.YAML()
+	if err != nil {
+		return nil, err
+	}
+	return ResumeRunDir(o.Dir, Manifest{OS: runtime.GOOS, Arch: runtime.GOARCH, BLAS: o.Engine.Name(), Vector: vector.Name(),
+		Data: DataProvenance{Source: data.Source, SHA256: data.SHA256}}, text)
 }
 
 // finish records the outcome that err stands for.
@@ -97,8 +115,11 @@ type experiment[T graphs.Float] struct {
 	tracker        *tracker[T]
 	initial, final []T // weights (P)
 	result         *training.Step[T]
-	steps          []StepMetrics // lines of metrics.jsonl
-	completed      int           // steps
+	steps          []StepMetrics         // lines of metrics.jsonl
+	stepSizes      []float64             // η of the steps so far
+	completed      int                   // steps
+	stopped        string                // why training ended early as completed, or ""
+	from           *training.Snapshot[T] // of the run to go on with, or nil
 }
 
 func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Dataset, dir *RunDir) error {
@@ -108,7 +129,10 @@ func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Da
 	}
 	trained := e.phase("train", func() error { return e.run(ctx) })
 	written := e.phase("write", func() error { return e.write(trained == nil) })
-	return errors.Join(trained, written, dir.Update(func(m *Manifest) { m.PhaseTimes = e.phases }))
+	if !errors.Is(trained, context.Canceled) && !errors.Is(trained, context.DeadlineExceeded) {
+		written = errors.Join(written, dir.remove(resumeName)) // the run is over
+	}
+	return errors.Join(trained, written, dir.Update(func(m *Manifest) { m.PhaseTimes, m.Stopped = e.phases, e.stopped }))
 }
 
 // phase measures the wall-clock time of a part of the run.
@@ -151,7 +175,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	if err := e.dir.Update(func(m *Manifest) {
-		m.Name, m.Seed, m.BLAS = c.Name, c.Seed, e.options.Engine.Name()
+		m.Name, m.Seed, m.BLAS, m.Vector = c.Name, c.Seed, e.options.Engine.Name(), vector.Name()
 		m.Data = DataProvenance{Source: data.Source, SHA256: data.SHA256}
 	}); err != nil {
 		return err
@@ -159,7 +183,45 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	if err := e.writeBeginning(); err != nil {
 		return err
 	}
+	if e.dir.resumed {
+		if err := e.resume(); err != nil {
+			return err
+		}
+	}
 	return e.dir.Update(func(*Manifest) {})
+}
+
+// resume takes up the state of the run to go on with: that of its resume file, or its
+// beginning where it was killed before there was one.
+func (e *experiment[T]) resume() error {
+	s, err := readSaved[T](e.dir.path, e.network.Layout(), len(e.machines))
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		if err := e.dir.keepCheckpoints(-1); err != nil {
+			return err
+		}
+		_, err := e.dir.keepMetrics(0)
+		return err
+	}
+	e.from, e.stepSizes = s.snapshot, s.stepSizes
+	for i, m := range e.machines {
+		if err := m.Restore(s.machines[i]); err != nil {
+			return err
+		}
+	}
+	if err := e.tracker.resume(s.snapshot.Weights); err != nil {
+		return err
+	}
+	if err := e.dir.keepCheckpoints(s.snapshot.Step); err != nil {
+		return err
+	}
+	lines, err := e.dir.keepMetrics(s.snapshot.Step)
+	for _, line := range lines {
+		e.keep(line, false)
+	}
+	return err
 }
 
 // build returns the empty machine of a configuration.
@@ -186,12 +248,22 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t := &c.Training
 	loop := &training.Loop[T]{
 		Network: e.network, Engine: e.options.Engine, Loss: loss, Inputs: e.inputs, Targets: e.targets, Initial: e.initial,
-		LearningRate: c.Training.Optimizer.LearningRate, Steps: c.Training.Steps, LossLimit: c.Training.LossLimit,
-		Hooks: []training.Hook[T]{e.tracker, newCheckpoints(e), log},
+		LearningRate: t.Optimizer.LearningRate, Steps: t.Steps, LossLimit: t.LossLimit, BatchSize: t.BatchSize, Seed: uint64(c.Seed),
+		Schedule: t.ScheduleOptions(), Stop: training.Stop{Loss: t.Stop.Loss, GradientNorm: t.Stop.GradientNorm},
 	}
-	e.final, e.completed, err = loop.Run(ctx)
+	if t.Optimizer.Kind == "flow" {
+		o := &t.Optimizer
+		loop.Flow = &training.FlowOptions{Time: o.Time, RelativeTolerance: o.RelativeTolerance, AbsoluteTolerance: o.AbsoluteTolerance, MaxStep: o.MaxStep, FixedStep: o.FixedStep}
+	} else {
+		loop.Optimizer = t.Options()
+	}
+	save := &saver[T]{experiment: e, every: time.Duration(t.Checkpoints.Save * float64(time.Second))}
+	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log, save}
+	result, err := loop.RunFrom(ctx, e.from)
+	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
 	return err
 }
 
@@ -204,11 +276,16 @@ type stepLog[T graphs.Float] struct {
 
 func newStepLog[T graphs.Float](e *experiment[T]) (*stepLog[T], error) {
 	metrics, err := e.dir.Metrics()
-	return &stepLog[T]{experiment: e, metrics: metrics, start: time.Now()}, err
+	start := time.Now()
+	if n := len(e.steps); n > 0 { // a resumed run goes on counting
+		start = start.Add(-time.Duration(float64(e.steps[n-1].Seconds) * float64(time.Second)))
+	}
+	return &stepLog[T]{experiment: e, metrics: metrics, start: start}, err
 }
 
 // Step implements training.Hook.
 func (l *stepLog[T]) Step(_ context.Context, s *training.Step[T]) error {
+	l.stepSizes = append(l.stepSizes, s.LearningRate)
 	err := l.write(s, l.tracker.residual)
 	if l.options.Progress != nil {
 		l.options.Progress(Progress{Step: s.Index + 1, Steps: l.config.Training.Steps, Loss: s.Loss, Residual: l.tracker.residual})
@@ -223,11 +300,27 @@ func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 }
 
 func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
-	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(training.Accuracy(s.Outputs, l.train.Labels)),
+	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(l.accuracy(s)),
 		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
-	// For the report; a picture has no use for more points.
-	if every := 1 + l.config.Training.Steps/2000; s.Index%every == 0 || s.Delta == nil {
-		l.steps = append(l.steps, line)
-	}
+	l.keep(line, s.Delta == nil)
 	return l.metrics.Write(line)
+}
+
+// accuracy returns that of a step's batch.
+func (e *experiment[T]) accuracy(s *training.Step[T]) float64 {
+	if s.Batch == nil {
+		return training.Accuracy(s.Outputs, e.train.Labels)
+	}
+	labels := make([]int, len(s.Batch))
+	for j, i := range s.Batch {
+		labels[j] = e.train.Labels[i]
+	}
+	return training.Accuracy(s.Outputs, labels)
+}
+
+// keep keeps a line for the report; a picture has no use for more points.
+func (e *experiment[T]) keep(line StepMetrics, last bool) {
+	if every := 1 + e.config.Training.Steps/2000; line.Step%every == 0 || last {
+		e.steps = append(e.steps, line)
+	}
 }

@@ -34,7 +34,8 @@ type Manifest struct {
 	PkmVersion  string            `json:"pkm_version"` // never empty: by it a folder is known as ours
 	Name        string            `json:"name"`        // of the configuration
 	Outcome     Outcome           `json:"outcome"`
-	Reason      string            `json:"reason"` // why not completed; for Diverged the step and the tensor
+	Reason      string            `json:"reason"`  // why not completed; for Diverged the step and the tensor
+	Stopped     string            `json:"stopped"` // why training ended early as completed, or ""
 	Started     time.Time         `json:"started"`
 	Finished    *time.Time        `json:"finished"` // nil while running; both times are UTC, to the second
 	GoVersion   string            `json:"go_version"`
@@ -43,6 +44,7 @@ type Manifest struct {
 	Arch        string            `json:"arch"`
 	CPUs        int               `json:"cpus"`
 	BLAS        string            `json:"blas"`
+	Vector      string            `json:"vector"` // what computes element-wise functions
 	Seed        int64             `json:"seed"`
 	Data        DataProvenance    `json:"data"`
 	PhaseTimes  map[string]Figure `json:"phase_seconds"` // wall-clock time of each phase

@@ -100,6 +100,13 @@ func (m *MetricsWriter) record() FileRecord {
 	return FileRecord{Path: metricsName, Bytes: m.bytes, SHA256: hex.EncodeToString(m.hash.Sum(nil))}
 }
 
+// sync flushes what was written to the disk.
+func (m *MetricsWriter) sync() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.f.Sync()
+}
+
 func (m *MetricsWriter) close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -121,7 +121,8 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 		plan.add("path kernels of all pairs of outputs", 3*8*machines*m*k*k*s, "data.query or data.train, or choose path_kernel: trace")
 	}
 	plan.products(c, n, nodes, batch)
-	plan.Disk = size*p*(checkpointCount+3) + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
+	each := c.Training.tensors() * size * p
+	plan.Disk = each*float64(c.Training.Steps/c.Training.spacing(each)+3) + 2*size*p + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
 	switch kernel {
 	case pathkernel.TraceKernel:
 		plan.Disk += 8 * machines * m * s

@@ -53,6 +53,7 @@ type RunDir struct {
 	files    map[string]FileRecord
 	metrics  *MetricsWriter
 	finished bool
+	resumed  bool // from a run that was killed or stopped
 }
 
 // CreateRunDir creates the directory of a run at dir, with its parents, and

@@ -32,6 +32,7 @@ type tracker[T graphs.Float] struct {
 	width  int // d
 	blocks []block[T]
 
+	rate           float64   // the step's, times what clips its gradient
 	initial, final []float64 // outputs of the query (M, C)
 	residual       float64   // the last step's largest |residual| of the watched machine, NaN without one
 }
@@ -128,7 +129,11 @@ func (t *tracker[T]) begin(w []T) error {
 
 // Step implements training.Hook.
 func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
-	t.path.Begin(s.LearningRate)
+	t.rate = s.LearningRate
+	if clip := s.Update.Clip; clip > 0 && clip < 1 {
+		t.rate *= clip // a clipped gradient is a shorter step
+	}
+	t.path.Begin(t.rate)
 	if err := t.evaluate(s); err != nil {
 		return err
 	}
@@ -183,11 +188,20 @@ func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] 
 // left them, and for a path kernel the samples' Jacobians at w_s, block by block.
 func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
 	gradient := convert(s.Factors())
-	if len(t.blocks) == 0 {
+	if s.Batch != nil {
+		t.path.AddBatch(nodes, s.Batch, gradient, s.LossDerivatives)
+	} else if len(t.blocks) == 0 {
 		t.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
 		return nil
 	}
 	classes := len(s.LossDerivatives) / s.Size
+	derivatives := s.LossDerivatives
+	if s.Batch != nil && len(t.blocks) > 0 {
+		derivatives = make([]T, len(t.train)/t.width*classes)
+		for j, i := range s.Batch {
+			copy(derivatives[i*classes:(i+1)*classes], s.LossDerivatives[j*classes:(j+1)*classes])
+		}
+	}
 	for _, b := range t.blocks {
 		rows := b.jacobian.Rows()
 		if err := b.jacobian.SetInputs(t.train[b.first*t.width : (b.first+rows)*t.width]); err != nil {
@@ -196,9 +210,23 @@ func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) er
 		if err := b.jacobian.Run(s.Weights); err != nil {
 			return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
 		}
-		t.path.Add(nodes, pathkernel.Block[T]{First: b.first, Gradient: pathkernel.Rows(gradient, b.first, rows),
-			Derivatives: s.LossDerivatives[b.first*classes : (b.first+rows)*classes], Jacobian: convert(b.jacobian.Factors())}, s.Size)
+		block := pathkernel.Block[T]{First: b.first, Derivatives: derivatives[b.first*classes : (b.first+rows)*classes], Jacobian: convert(b.jacobian.Factors())}
+		if s.Batch != nil {
+			t.path.AddKernel(nodes, block, s.Size)
+			continue
+		}
+		block.Gradient = pathkernel.Rows(gradient, b.first, rows)
+		t.path.Add(nodes, block, s.Size)
 	}
+	return nil
+}
+
+// resume takes up the path at the start of a later step, with weights w.
+func (t *tracker[T]) resume(w []T) error {
+	if err := t.after.Run(w); err != nil {
+		return err
+	}
+	t.before = widen(t.after.Outputs())
 	return nil
 }
 
@@ -225,7 +253,7 @@ func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]
 		})
 		for j, change := range changes {
 			for i, c := range change {
-				miss[i] -= weights[j] / s.LearningRate * c
+				miss[i] -= weights[j] / t.rate * c
 			}
 		}
 		t.residual = 0

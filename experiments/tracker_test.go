@@ -213,7 +213,7 @@ func trackerEqualsPlainTwin(t *testing.T, hidden string, samples, queries, class
 			flowTwin.query, flowTwin.train = twin.query, twin.train
 			loop := &training.Loop[float64]{Network: network, Engine: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
 				Initial: w, LearningRate: 0.5, Steps: 4, Hooks: []training.Hook[float64]{tracked, twin, flowTwin}}
-			if _, _, err := loop.Run(context.Background()); err != nil {
+			if _, err := loop.Run(context.Background()); err != nil {
 				t.Fatal(err)
 			}
 			compare := func(what string, got, want []float64) {
@@ -290,7 +290,7 @@ func TestTrackerBlocks(t *testing.T) {
 	}
 	loop := &training.Loop[float64]{Network: network, Engine: b, Loss: training.CrossEntropy[float64]{}, Inputs: train.Inputs, Targets: targets,
 		Initial: w, LearningRate: 0.2, Steps: 5, Hooks: []training.Hook[float64]{tracked}}
-	if _, _, err := loop.Run(context.Background()); err != nil {
+	if _, err := loop.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for name, got := range map[string][]float64{"contributions": machine.Contributions(), "path_kernel": machine.PathKernel(), "coefficients": machine.Coefficients()} {

@@ -64,11 +64,10 @@ func (e *experiment[T]) write(completed bool) error {
 		}
 	}
 	m, c, n := len(e.query.Labels), e.classes, len(e.train.Labels)
-	steps := make([]float64, e.completed)
-	for s := range steps {
-		steps[s] = e.config.Training.Optimizer.LearningRate
+	if err := WriteArray(e.dir, "step_sizes", []int{e.completed}, e.stepSizes[:e.completed]); err != nil {
+		return err
 	}
-	if err := WriteArray(e.dir, "step_sizes", []int{len(steps)}, steps); err != nil {
+	if err := e.writeBatches(n); err != nil {
 		return err
 	}
 	for _, machine := range e.machines {
@@ -104,6 +103,26 @@ func (e *experiment[T]) write(completed bool) error {
 	return e.dir.WriteFile("report.html", func(w io.Writer) error {
 		return writeReport(w, e.config, summary, e.tracker.final, predictions, e.steps)
 	})
+}
+
+// writeBatches writes the samples of every step's batch, (S, B), −1 where the last of an
+// epoch has fewer; nothing when every step used all of them.
+func (e *experiment[T]) writeBatches(samples int) error {
+	batches, err := training.NewBatches(samples, e.config.Training.BatchSize, uint64(e.config.Seed))
+	if err != nil || batches.Size() == samples {
+		return err
+	}
+	all := make([]int64, 0, e.completed*batches.Size())
+	for s := range e.completed {
+		_, batch := batches.At(s)
+		for _, i := range batch {
+			all = append(all, int64(i))
+		}
+		for range batches.Size() - len(batch) {
+			all = append(all, -1)
+		}
+	}
+	return WriteArray(e.dir, "batches", []int{e.completed, batches.Size()}, all)
 }
 
 // networkFigures returns the figures of the trained network.

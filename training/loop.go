@@ -10,21 +10,60 @@ import (
 	"pkm/internal/compute"
 )
 
-// Loop is full-batch gradient descent: w_{s+1} = w_s − (η/N)Σ_i g_i(w_s).
+// Loop trains a network: w_{s+1} = w_s + Δ_s, where Δ_s is an optimizer's for the mean
+// gradient (1/B)Σ_{i∈batch s} g_i(w_s), or a step along the gradient flow. It holds options
+// only: one Loop may run several times, and segments of it (see Replay) at once, each with
+// hooks and, where they run at the same time, an engine of its own.
 type Loop[T graphs.Float] struct {
-	Network      *graphs.Network
-	Engine       compute.Engine
-	Loss         graphs.Loss[T]
-	Inputs       []T     // (N, d), not written to
-	Targets      []T     // (N, C), not written to
-	Initial      []T     // w_0 (P), not written to
+	Network *graphs.Network
+	Engine  compute.Engine
+	Loss    graphs.Loss[T]
+	Inputs  []T // (N, d), not written to
+	Targets []T // (N, C), not written to
+	Initial []T // w_0 (P), not written to
+	Steps   int // S ≥ 1
+
 	LearningRate float64 // η > 0
-	Steps        int     // S ≥ 1
+	Schedule     ScheduleOptions
+	Optimizer    Options // Kind "": plain gradient descent
+	BatchSize    int     // 0: all samples
+	Seed         uint64  // of the batches
+	Flow         *FlowOptions
+
 	// LossLimit ends the run as diverged when the loss exceeds LossLimit times
-	// max(1, loss at w_0): a network of bounded activations can run away without a single
+	// max(1, loss of the first step): a network of bounded activations can run away without a single
 	// tensor becoming non-finite. 0: no limit.
 	LossLimit float64
+	Stop      Stop
 	Hooks     []Hook[T]
+}
+
+// Stop ends a run early, as completed: at the first step whose loss, or Euclidean norm of
+// the mean gradient, is at or below a value. 0 is never.
+type Stop struct{ Loss, GradientNorm float64 }
+
+// reason returns why a step is the last, "" where it is not.
+func (s Stop) reason(loss float64, gradient []float64) string {
+	if s.Loss > 0 && loss <= s.Loss {
+		return fmt.Sprintf("the loss, %.4g, is at or below %g", loss, s.Loss)
+	}
+	if s.GradientNorm > 0 {
+		var square float64
+		for _, g := range gradient {
+			square += g * g
+		}
+		if norm := math.Sqrt(square); norm <= s.GradientNorm {
+			return fmt.Sprintf("the norm of the gradient, %.4g, is at or below %g", norm, s.GradientNorm)
+		}
+	}
+	return ""
+}
+
+// Result is what a run ended in.
+type Result[T graphs.Float] struct {
+	Weights []T    // w_S; after an error, the last weights that were evaluated without one
+	Steps   int    // that are complete
+	Reason  string // why it stopped early without an error, "" if it did not
 }
 
 // Diverged is the error of a run that left the finite numbers or its loss limit.
@@ -47,80 +86,54 @@ func (d *Diverged) Error() string {
 	return fmt.Sprintf("training diverged at step %d: the loss is %.4g, beyond the limit of %.4g; no tensor is non-finite yet, the largest value, %.3g, is in tensor %q; lower training.optimizer.learning_rate, or raise training.loss_limit", d.Step, d.Loss, d.Limit, d.Magnitude, d.Largest)
 }
 
-// Run trains and returns w_S (P). On an error it returns the last weights that
-// were evaluated without one, and how many steps were completed. Cost of a step:
-// 6·N·P FLOPs and what the hooks do.
-func (l *Loop[T]) Run(ctx context.Context) (w []T, steps int, err error) {
-	rows, err := l.check()
-	if err != nil {
-		return nil, 0, err
-	}
-	g, err := graphs.NewGradient(l.Network, l.Engine, rows, l.Loss)
-	if err != nil {
-		return nil, 0, fmt.Errorf("training: %w", err)
-	}
-	if err := g.SetInputs(l.Inputs); err != nil {
-		return nil, 0, fmt.Errorf("training: %w", err)
-	}
-	if err := g.SetTargets(l.Targets); err != nil {
-		return nil, 0, fmt.Errorf("training: %w", err)
-	}
-	w = append([]T(nil), l.Initial...)
-	good := append([]T(nil), w...)
-	delta := make([]T, len(w))
-	var limit float64
-	for s := 0; ; s++ {
-		if err := ctx.Err(); err != nil {
-			return w, s, fmt.Errorf("training: stopped before step %d: %w", s, context.Cause(ctx))
-		}
-		if err := g.Run(w); err != nil {
-			return good, s, fmt.Errorf("training: step %d: %w", s, err)
-		}
-		step := &Step[T]{
-			Index: s, LearningRate: l.LearningRate, Size: rows, Weights: w,
-			Loss: Mean(g.Losses()), Losses: g.Losses(), Outputs: g.Outputs(),
-			LossDerivatives: g.LossDerivatives(), gradient: g,
-		}
-		if s == 0 && l.LossLimit > 0 {
-			limit = l.LossLimit * max(1, step.Loss)
-		}
-		if err := diverged(g, step, limit); err != nil {
-			return good, s, err
-		}
-		copy(good, w)
-		if s == l.Steps {
-			return good, s, l.call(ctx, step, Hook[T].Finish)
-		}
-		rate := step.Rate()
-		for i, gi := range g.Sum() {
-			// Applied below as w+Δ, so that whoever evaluates w_s + 1·Δ_s meets the
-			// next step's weights bit for bit.
-			delta[i] = T(-rate * float64(gi))
-		}
-		step.Delta = delta
-		if tensor, found := nonFiniteUpdate(l.Network.Layout(), delta); found {
-			return good, s, &Diverged{Step: s, Tensor: tensor + " (update)", Loss: step.Loss}
-		}
-		if err := l.call(ctx, step, Hook[T].Step); err != nil {
-			return good, s, err
-		}
-		for i := range w {
-			w[i] += delta[i]
-		}
-	}
-}
+// Run trains from the initial weights. Cost of a step: 6·B·P FLOPs for dense layers
+// and what the hooks do.
+func (l *Loop[T]) Run(ctx context.Context) (Result[T], error) { return l.RunFrom(ctx, nil) }
 
-func (l *Loop[T]) call(ctx context.Context, s *Step[T], method func(Hook[T], context.Context, *Step[T]) error) error {
-	for _, h := range l.Hooks {
-		err := method(h, ctx, s)
-		if d := (*Diverged)(nil); errors.As(err, &d) {
-			return err
-		}
-		if err != nil {
-			return fmt.Errorf("training: hook of step %d: %w", s.Index, err)
-		}
+// RunFrom trains from a snapshot, from the initial weights where that is nil, and ends in
+// the same bits as a run that was never interrupted. When ctx is cancelled the step
+// under way is finished, hooks that are Stoppers are called, and the error wraps the
+// cause.
+func (l *Loop[T]) RunFrom(ctx context.Context, from *Snapshot[T]) (Result[T], error) {
+	r, err := newRunner(l, from)
+	if err != nil {
+		return Result[T]{}, err
 	}
-	return nil
+	if err := r.start(ctx); err != nil {
+		return r.result(""), err
+	}
+	for {
+		if ctx.Err() != nil {
+			return r.result(""), r.stopped(ctx)
+		}
+		last := r.step == l.Steps || r.ended()
+		if last && r.flow != nil && !r.ended() {
+			return r.result(""), fmt.Errorf("training: the flow has come to time %.4g of %g after %d steps, the most that training.steps allows; raise it, loosen the tolerances or end the flow earlier", r.flow.done, l.Flow.Time, l.Steps)
+		}
+		reason := ""
+		step, err := r.evaluate(last)
+		if err != nil {
+			return r.result(""), err
+		}
+		if !last {
+			if reason = l.Stop.reason(step.Loss, r.mean); reason != "" {
+				last = true
+				if step, err = r.evaluate(true); err != nil {
+					return r.result(""), err
+				}
+			}
+		}
+		if last {
+			return r.result(reason), r.call(ctx, step, Hook[T].Finish)
+		}
+		if err := r.move(step); err != nil {
+			return r.result(""), err
+		}
+		if err := r.hooks(ctx, step); err != nil {
+			return r.result(""), err
+		}
+		r.advance()
+	}
 }
 
 // check refuses what cannot be trained and returns N.
@@ -136,8 +149,10 @@ func (l *Loop[T]) check() (int, error) {
 		return 0, fmt.Errorf("training: found %d initial weights for a network of %d", len(l.Initial), l.Network.Parameters())
 	case l.Steps < 1:
 		return 0, fmt.Errorf("training: found %d steps, at least 1 is needed", l.Steps)
-	case !(l.LearningRate > 0) || math.IsInf(l.LearningRate, 0):
+	case l.Flow == nil && (!(l.LearningRate > 0) || math.IsInf(l.LearningRate, 0)):
 		return 0, fmt.Errorf("training: found learning rate %g, it has to be positive and finite", l.LearningRate)
+	case l.Flow != nil && l.BatchSize != 0:
+		return 0, fmt.Errorf("training: a gradient flow is that of all samples, found a batch size of %d", l.BatchSize)
 	}
 	return rows, nil
 }
@@ -165,4 +180,12 @@ func nonFiniteUpdate[T graphs.Float](layout graphs.Layout, delta []T) (string, b
 		}
 	}
 	return "", false
+}
+
+// hookError wraps the error of a hook, but for a divergence that it found.
+func hookError(step int, err error) error {
+	if d := (*Diverged)(nil); err == nil || errors.As(err, &d) {
+		return err
+	}
+	return fmt.Errorf("training: hook of step %d: %w", step, err)
 }

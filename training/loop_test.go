@@ -70,7 +70,8 @@ func line(t testing.TB) *Loop[float64] {
 func TestLoopByHand(t *testing.T) {
 	l, r := line(t), &recorder{}
 	l.Hooks = []Hook[float64]{r}
-	w, steps, err := l.Run(context.Background())
+	result, err := l.Run(context.Background())
+	w, steps := result.Weights, result.Steps
 	if err != nil || steps != 3 {
 		t.Fatalf("%d steps, %v", steps, err)
 	}
@@ -116,7 +117,8 @@ func TestLoopDiverges(t *testing.T) {
 			if test.stage != nil {
 				test.stage(l)
 			}
-			w, steps, err := l.Run(context.Background())
+			result, err := l.Run(context.Background())
+			w, steps := result.Weights, result.Steps
 			var d *Diverged
 			if !errors.As(err, &d) || d.Tensor != test.tensor {
 				t.Fatalf("error %v, want a divergence of %q", err, test.tensor)
@@ -134,14 +136,15 @@ func TestLoopDiverges(t *testing.T) {
 func TestLoopStops(t *testing.T) {
 	l, r := line(t), &recorder{fail: 1}
 	l.Hooks = []Hook[float64]{r}
-	if _, steps, err := l.Run(context.Background()); steps != 1 || err == nil || !strings.Contains(err.Error(), "hook of step 1: disk full") {
-		t.Errorf("%d steps, %v", steps, err)
+	result, err := l.Run(context.Background())
+	if steps := result.Steps; steps != 1 || err == nil || !strings.Contains(err.Error(), "hook of step 1: disk full") {
+		t.Errorf("%d steps, %v", result.Steps, err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("SIGINT")
 	cancel(cause)
-	if w, steps, err := line(t).Run(ctx); !errors.Is(err, cause) || steps != 0 || len(w) != 1 {
-		t.Errorf("%v after %d steps, %v", w, steps, err)
+	if result, err := line(t).Run(ctx); !errors.Is(err, cause) || result.Steps != 0 || len(result.Weights) != 1 {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 
@@ -157,7 +160,7 @@ func TestLoopRefusals(t *testing.T) {
 	} {
 		l := line(t)
 		edit(l)
-		if _, _, err := l.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := l.Run(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
 	}
@@ -173,7 +176,7 @@ func TestBoundedActivationsRunAwayFinitely(t *testing.T) {
 	l := &Loop[float64]{Network: n, Engine: gonum(t), Loss: CrossEntropy[float64]{}, Inputs: []float64{1, 2, -1}, Targets: []float64{1, 0, 0, 1, 0, 1},
 		Initial: w, LearningRate: 1e6, Steps: 50, LossLimit: 1e4}
 	var d *Diverged
-	if _, _, err := l.Run(context.Background()); !errors.As(err, &d) || d.Tensor != "" || d.Magnitude < 1e3 || !strings.Contains(err.Error(), "no tensor is non-finite yet") {
+	if _, err := l.Run(context.Background()); !errors.As(err, &d) || d.Tensor != "" || d.Magnitude < 1e3 || !strings.Contains(err.Error(), "no tensor is non-finite yet") {
 		t.Fatalf("error %v", err)
 	}
 }

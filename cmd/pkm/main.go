@@ -114,6 +114,7 @@ func exitCode(err error) int {
 	var memory *experiments.MemoryError
 	var diverged *training.Diverged
 	var signal interrupted
+	var resume *experiments.ResumeError
 	switch {
 	case err == nil:
 		return exitOK
@@ -121,7 +122,7 @@ func exitCode(err error) int {
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):
 		return exitDiverged
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory), errors.As(err, &resume):
 		return exitUsage
 	}
 	return exitFailed

@@ -14,11 +14,13 @@ import (
 
 func (c *command) runCommand() *cobra.Command {
 	var dir string
+	var resume bool
 	cmd := &cobra.Command{
 		Use:   "run CONFIG|- [key=value …]",
 		Short: "Train a network, build its kernel machines and compare them",
 		Example: "  pkm run experiments/configs/digits-mlp.yaml\n" +
-			"  pkm run experiments/configs/digits-mlp.yaml training.steps=100 --out runs/short",
+			"  pkm run experiments/configs/digits-mlp.yaml training.steps=100 --out runs/short\n" +
+			"  pkm run experiments/configs/digits-mlp.yaml --resume --out runs/short",
 		Args: atLeast(1, "a configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			config, err := c.load(args[0], args[1:])
@@ -30,7 +32,10 @@ func (c *command) runCommand() *cobra.Command {
 				return err
 			}
 			defer engine.Close()
-			named := dir != ""
+			named := dir != "" || resume
+			if resume && dir == "" {
+				dir = filepath.Join("runs", config.Name)
+			}
 			if !named {
 				if dir, err = vacant("runs", config.Name); err != nil {
 					return err
@@ -40,7 +45,7 @@ func (c *command) runCommand() *cobra.Command {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			bar := newProgress(c.errout, config.Training.Steps)
-			options := experiments.Options{Engine: engine, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
+			options := experiments.Options{Engine: engine, Resume: resume, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
 			for {
 				options.Dir = dir
 				err = experiments.Execute(ctx, config, options)
@@ -58,6 +63,9 @@ func (c *command) runCommand() *cobra.Command {
 				if _, unreadable := experiments.ReadManifest(dir); unreadable == nil && exitCode(err) != exitUsage {
 					fmt.Fprintf(c.errout, "what there is of the run is in %s\n", dir)
 				}
+				if exitCode(err) > exitSignal {
+					fmt.Fprintf(c.errout, "go on with it: the same command with --resume --out %s\n", dir)
+				}
 				return err
 			}
 			run, err := experiments.LoadRun(dir)
@@ -73,6 +81,7 @@ func (c *command) runCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
+	cmd.Flags().BoolVar(&resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
 	return cmd
 }
 

@@ -41,6 +41,14 @@ type kernels[T Float] struct {
 	tanhSlope, sigmoidSlope, siluSlope, geluSlope, reluSlope func(dst, x []T)
 }
 
+// Name says which implementation computes: "AVX2" or "portable".
+func Name() string {
+	if assembly64() != nil {
+		return "AVX2"
+	}
+	return "portable"
+}
+
 // The implementation for this processor.
 var (
 	kernels32 = sync.OnceValue(func() *kernels[float32] { return fastest(assembly32(), portable[float32]()) })
