@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"pkm/training"
 )
 
 const (
@@ -76,7 +78,10 @@ func (v *validator) samples(config *Config) {
 	if n := len(data.Classes); n > 0 {
 		outputs = n
 	}
-	v.network(&config.Network, set, outputs)
+	if config.Loss.Kind == training.LogisticName && outputs != 2 {
+		v.fail("loss.kind", ConfigError{Found: config.Loss.Kind, Fault: fmt.Sprintf("while the data has %d classes", outputs), Allowed: "logistic for two classes, such as data.classes: [3, 8]; cross-entropy, squared-error"})
+	}
+	v.network(&config.Network, set, training.Outputs(config.Loss.Kind, outputs))
 	_, _, _, err = set.Split(0, data.Train, data.Query, data.Classes)
 	var size *SizeError
 	var class *ClassError

@@ -3,7 +3,6 @@ package experiments
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -11,7 +10,6 @@ import (
 // cannot do yet. To support one, add it to its line here, or delete the line.
 func (v *validator) supported(c *Config) {
 	v.only("data.source", c.Data.Source, "digits")
-	v.only("loss.kind", c.Loss.Kind, "cross-entropy", "squared-error")
 	v.machinesSupported(c)
 	for i, m := range c.Machines {
 		if m.Rule == "adaptive" {
@@ -26,7 +24,7 @@ func (v *validator) machinesSupported(c *Config) {
 		return
 	}
 	o := &c.Training.Optimizer
-	const none = "with machines: [] and path_kernel: none, or %s"
+	const none = "%s; or machines: [] and path_kernel: none"
 	switch {
 	case o.Kind != "sgd" && o.Kind != "flow":
 		v.notYet("training.optimizer.kind", o.Kind, fmt.Sprintf(none, "sgd, flow"))
@@ -39,9 +37,6 @@ func (v *validator) machinesSupported(c *Config) {
 		path := itemPath("machines", i) + ".family"
 		if m.Family == "exact" && o.Kind == "flow" {
 			v.fail(path, ConfigError{Found: "exact", Fault: "while training.optimizer.kind is flow, whose steps are no steps of descent", Allowed: "flow"})
-		}
-		if m.Family == "flow" && c.Training.BatchSize != 0 {
-			v.fail(path, ConfigError{Found: "flow", Fault: "while training.batch_size is " + strconv.Itoa(c.Training.BatchSize) + ": the gradient flow is that of all samples", Allowed: "exact"})
 		}
 	}
 }

@@ -107,7 +107,7 @@ type experiment[T graphs.Float] struct {
 	phases         map[string]Figure
 	network        *graphs.Network
 	train, query   *Samples
-	classes        int
+	classes        int // C: outputs
 	inputs         []T // of the training samples (N, d)
 	targets        []T // (N, C)
 	queries        []T // inputs of the query samples (M, d)
@@ -151,9 +151,10 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	e.inputs, e.queries = narrow[T](e.train.Inputs), narrow[T](e.query.Inputs)
-	if e.targets, err = training.OneHot[T](e.train.Labels, e.classes); err != nil {
+	if e.targets, err = training.Targets[T](c.Loss.Kind, e.train.Labels, e.classes); err != nil {
 		return err
 	}
+	e.classes = training.Outputs(c.Loss.Kind, e.classes)
 	if e.network, err = c.Network.Build(data, e.classes); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"pkm/graphs"
 	"pkm/pathkernel"
+	"pkm/training"
 )
 
 // Demand is a part of a run's memory and what would make it smaller.
@@ -55,7 +56,7 @@ func (c *Config) plan(data *Dataset) (*Plan, error) {
 	if classes == 0 {
 		classes = data.Classes
 	}
-	network, err := c.Network.Build(data, classes)
+	network, err := c.Network.Build(data, training.Outputs(c.Loss.Kind, classes))
 	if err != nil {
 		return nil, err
 	}

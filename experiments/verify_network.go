@@ -110,7 +110,7 @@ func evaluateNetwork[T graphs.Float](v *verifier, c *Config, tolerance float64) 
 		for i, l := range labels {
 			classes[i] = int(l)
 		}
-		targets, err := training.OneHot[float64](classes, v.C)
+		targets, err := training.Targets[float64](c.Loss.Kind, classes, max(2, v.C))
 		if err != nil {
 			return err
 		}

@@ -131,7 +131,7 @@ func (e *experiment[T]) networkFigures() (NetworkFigures, error) {
 	if err != nil {
 		return NetworkFigures{}, err
 	}
-	targets, err := training.OneHot[float64](e.query.Labels, e.classes)
+	targets, err := training.Targets[float64](e.config.Loss.Kind, e.query.Labels, max(2, e.classes))
 	if err != nil {
 		return NetworkFigures{}, err
 	}

@@ -61,7 +61,7 @@ func (s Stop) reason(loss float64, gradient []float64) string {
 
 // Result is what a run ended in.
 type Result[T graphs.Float] struct {
-	Weights []T    // w_S; after an error, the last weights that were evaluated without one
+	Weights []T    // w_S; after an error, the last weights that were evaluated without one; when stopped, those after the last step
 	Steps   int    // that are complete
 	Reason  string // why it stopped early without an error, "" if it did not
 }
@@ -104,6 +104,7 @@ func (l *Loop[T]) RunFrom(ctx context.Context, from *Snapshot[T]) (Result[T], er
 	}
 	for {
 		if ctx.Err() != nil {
+			copy(r.good, r.weights)
 			return r.result(""), r.stopped(ctx)
 		}
 		last := r.step == l.Steps || r.ended()

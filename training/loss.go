@@ -44,6 +44,31 @@ func OneHot[T graphs.Float](labels []int, classes int) ([]T, error) {
 	return y, nil
 }
 
+// Targets returns the targets (N, C) of class labels in [0, classes) for a loss: one-hot,
+// or for the logistic loss of two classes the label itself, for one output.
+func Targets[T graphs.Float](loss string, labels []int, classes int) ([]T, error) {
+	oneHot, err := OneHot[T](labels, classes)
+	if err != nil || loss != LogisticName {
+		return oneHot, err
+	}
+	if classes != 2 {
+		return nil, fmt.Errorf("training: the logistic loss is one of two classes, found %d", classes)
+	}
+	y := make([]T, len(labels))
+	for i, l := range labels {
+		y[i] = T(l)
+	}
+	return y, nil
+}
+
+// Outputs returns C, the number of outputs that a loss takes for a number of classes.
+func Outputs(loss string, classes int) int {
+	if loss == LogisticName {
+		return 1
+	}
+	return classes
+}
+
 // Mean returns the mean of per-sample losses, the value of the objective.
 func Mean(losses []float64) float64 {
 	var sum float64
@@ -53,9 +78,13 @@ func Mean(losses []float64) float64 {
 	return sum / float64(len(losses))
 }
 
-// argmax returns the position of the largest value, the first of equals.
+// argmax returns the position of the largest value, the first of equals; of a single one,
+// the logit of class 1, whether it is positive.
 func argmax[T graphs.Float](values []T) int {
 	best := 0
+	if len(values) == 1 && values[0] > 0 {
+		return 1
+	}
 	for i, v := range values {
 		if v > values[best] {
 			best = i
@@ -65,7 +94,7 @@ func argmax[T graphs.Float](values []T) int {
 }
 
 // Accuracy returns the share of samples whose largest output (N, C) is at their
-// label (N).
+// label (N); with one output, whose sign is that of class 1.
 func Accuracy[T graphs.Float](outputs []T, labels []int) float64 {
 	if len(labels) == 0 {
 		return 0
