@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -18,26 +17,20 @@ func (v *validator) supported(c *Config) {
 	}
 }
 
-// machinesSupported records what no machine accounts for yet.
+// machinesSupported records what no machine can account for.
 func (v *validator) machinesSupported(c *Config) {
-	if len(c.Machines) == 0 {
-		return
-	}
 	o := &c.Training.Optimizer
-	const none = "%s; or machines: [] and path_kernel: none"
-	switch {
-	case o.Kind != "sgd" && o.Kind != "flow":
-		v.notYet("training.optimizer.kind", o.Kind, fmt.Sprintf(none, "sgd, flow"))
-	case o.Momentum != 0 && o.Kind == "sgd":
-		v.notYet("training.optimizer.momentum", decimal(o.Momentum), fmt.Sprintf(none, "0"))
-	case o.WeightDecay != 0 && o.Kind == "sgd":
-		v.notYet("training.optimizer.weight_decay", decimal(o.WeightDecay), fmt.Sprintf(none, "0"))
-	}
 	for i, m := range c.Machines {
 		path := itemPath("machines", i) + ".family"
-		if m.Family == "exact" && o.Kind == "flow" {
+		switch {
+		case m.Family == "exact" && o.Kind == "flow":
 			v.fail(path, ConfigError{Found: "exact", Fault: "while training.optimizer.kind is flow, whose steps are no steps of descent", Allowed: "flow"})
+		case m.Family == "flow" && !o.plain():
+			v.fail(path, ConfigError{Found: "flow", Fault: "while the steps of " + o.describe() + " do not follow the gradient flow", Allowed: "exact; flow with plain sgd and with training.optimizer.kind: flow"})
 		}
+	}
+	if len(c.Machines) > 0 && c.PathKernel == "full" && !o.plain() {
+		v.fail("path_kernel", ConfigError{Found: "full", Fault: "while the steps of " + o.describe() + " have no coefficients of a kernel", Allowed: "trace, none"})
 	}
 }
 

@@ -86,10 +86,10 @@ func (t *Training) Options() training.Options {
 	return options
 }
 
-// plain reports whether the steps are −η·ḡ, but for clipping: what an account needs no
-// trajectory for.
+// plain reports whether the steps are −η·ḡ, but for clipping, or those of the gradient
+// flow: what machines account for while training goes on, without a trajectory.
 func (o *Optimizer) plain() bool {
-	return o.Kind == "sgd" && o.Momentum == 0 && o.WeightDecay == 0
+	return o.Kind == "flow" || o.Kind == "sgd" && o.Momentum == 0 && o.WeightDecay == 0
 }
 
 // ScheduleOptions returns what the configuration asks of a schedule.
@@ -109,4 +109,17 @@ func (t *Training) ScheduleOptions() training.ScheduleOptions {
 		options.PctStart, options.DivFactor, options.FinalDivFactor = s.PctStart, s.DivFactor, s.FinalDivFactor
 	}
 	return options
+}
+
+// describe names an optimizer for a message.
+func (o *Optimizer) describe() string {
+	switch {
+	case o.Kind != "sgd":
+		return o.Kind
+	case o.Momentum != 0:
+		return "sgd with momentum"
+	case o.WeightDecay != 0:
+		return "sgd with weight decay"
+	}
+	return "sgd"
 }

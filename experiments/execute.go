@@ -119,6 +119,7 @@ type experiment[T graphs.Float] struct {
 	stepSizes      []float64             // η of the steps so far
 	completed      int                   // steps
 	stopped        string                // why training ended early as completed, or ""
+	accounted      bool                  // the machines hold the account of the completed steps
 	from           *training.Snapshot[T] // of the run to go on with, or nil
 }
 
@@ -172,6 +173,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	if e.tracker, err = newTracker(e.network, e.options.Engine, e.machines, kernel, e.queries, e.inputs); err != nil {
 		return err
 	}
+	e.tracker.streams = c.Training.Optimizer.plain()
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
 	}
@@ -265,6 +267,13 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log, save}
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
+	if err != nil || e.tracker.streams || len(e.machines) == 0 {
+		e.accounted = e.tracker.streams
+		return err
+	}
+	loop.Hooks = nil
+	err = e.phase("account", func() error { return e.account(ctx, loop) })
+	e.accounted = err == nil
 	return err
 }
 

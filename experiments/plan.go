@@ -103,6 +103,11 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
 		plan.add("products of inputs", size*m*s*float64(1+nodes*len(n.Layout())/2), "data.query or data.train")
 	}
+	if machines > 0 && !c.Training.Optimizer.plain() {
+		each := c.Training.tensors() * size * p
+		plan.add("accounts of past steps on the side of the queries", machines*m*k*p*size, "data.query, the number of machines or network.hidden")
+		plan.add("steps of a replayed segment", float64(c.Training.spacing(each))*p*(2*size+3*8), "training.checkpoints.every")
+	}
 	if machines > 0 && kernel != pathkernel.NoKernel {
 		block, err := blockSize[T](n, c.Data.Train)
 		if err != nil {

@@ -20,13 +20,16 @@ type tracker[T graphs.Float] struct {
 	path     *pathkernel.Path[T]
 	kernel   pathkernel.Kernel
 
-	nodes  []float64
-	query  []*graphs.Jacobian[T] // one for each node, which keeps its values
-	ended  bool                  // the evaluator of node 1 holds the values of the step's start
-	point  []T                   // scratch (P)
-	watch  int                   // the machine whose step residual is reported, −1: none
-	after  *graphs.Forward[T]    // f(x; w_{s+1}) of the query
-	before []float64             // f(x; w_s) of the query (M, C)
+	nodes []float64
+	query []*graphs.Jacobian[T] // one for each node, which keeps its values
+	ended bool                  // the evaluator of node 1 holds the values of the step's start
+	point []T                   // scratch (P)
+	// streams: contributions are added while training goes on; otherwise an accountant adds
+	// them afterwards, and only path kernels are added here.
+	streams bool
+	watch   int                // the machine whose step residual is reported, −1: none
+	after   *graphs.Forward[T] // f(x; w_{s+1}) of the query
+	before  []float64          // f(x; w_s) of the query (M, C)
 
 	train  []T // (N, d)
 	width  int // d
@@ -53,7 +56,7 @@ func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machin
 	}
 	width := n.Input().Size()
 	t := &tracker[T]{engine: engine, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
-		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, residual: math.NaN()}
+		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, streams: true, residual: math.NaN()}
 	queries := len(query) / width
 	for range t.nodes {
 		j, err := graphs.NewJacobian[T](n, engine, queries)
@@ -188,9 +191,11 @@ func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] 
 // left them, and for a path kernel the samples' Jacobians at w_s, block by block.
 func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
 	gradient := convert(s.Factors())
-	if s.Batch != nil {
+	switch {
+	case !t.streams:
+	case s.Batch != nil:
 		t.path.AddBatch(nodes, s.Batch, gradient, s.LossDerivatives)
-	} else if len(t.blocks) == 0 {
+	case len(t.blocks) == 0:
 		t.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
 		return nil
 	}
@@ -211,7 +216,7 @@ func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) er
 			return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
 		}
 		block := pathkernel.Block[T]{First: b.first, Derivatives: derivatives[b.first*classes : (b.first+rows)*classes], Jacobian: convert(b.jacobian.Factors())}
-		if s.Batch != nil {
+		if s.Batch != nil || !t.streams {
 			t.path.AddKernel(nodes, block, s.Size)
 			continue
 		}

@@ -71,6 +71,9 @@ func (e *experiment[T]) write(completed bool) error {
 		return err
 	}
 	for _, machine := range e.machines {
+		if !e.accounted {
+			break // there is no account of a part of the steps
+		}
 		if err := e.writeMachine(machine, m, c, n); err != nil {
 			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}

@@ -37,11 +37,12 @@ type Backward[T Float] struct {
 }
 
 // NewBackward returns an empty account of a path of P = parameters weights. The machine
-// has family exact and keeps no path kernel.
+// has family exact; a trace kernel is filled by Path.AddKernel, and a full one, whose
+// coefficients the steps of an optimizer do not have, is refused.
 func NewBackward[T Float](engine compute.Engine, m *Machine, parameters int) (*Backward[T], error) {
 	e, ok := m.Measure.(*exact)
-	if !ok || m.kernel != NoKernel {
-		return nil, fmt.Errorf("pathkernel: machine %q: only machines of family %s without a path kernel are filled backwards", m.Name, ExactFamily)
+	if !ok || m.kernel == FullKernel {
+		return nil, fmt.Errorf("pathkernel: machine %q: only machines of family %s without a full path kernel are filled backwards", m.Name, ExactFamily)
 	}
 	if m.regularization == nil {
 		m.regularization = make([]float64, m.queries*m.outputs)
@@ -55,6 +56,9 @@ const (
 	backwardColumns = 4096
 	backwardRows    = 64
 )
+
+// Rule returns the quadrature rule: a step's Nodes are those of the rule.
+func (b *Backward[T]) Rule() Rule { return b.rule }
 
 // Step accounts for one step. Steps come in descending order.
 func (b *Backward[T]) Step(s *LinearStep[T]) error {

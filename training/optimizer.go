@@ -3,6 +3,7 @@ package training
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"pkm/graphs"
@@ -154,13 +155,14 @@ func (b *base[T]) begin(η float64, w []T, gradient []float64, delta []T) (Updat
 // State implements Optimizer.
 func (b *base[T]) State() State[T] { return b.state }
 
-// Restore implements Optimizer.
+// Restore implements Optimizer. The tensors may come in any order.
 func (b *base[T]) Restore(s State[T]) error {
 	names := func(tensors []NamedTensor[T]) string {
 		list := make([]string, len(tensors))
 		for i, t := range tensors {
 			list[i] = fmt.Sprintf("%q (%d)", t.Name, len(t.Values))
 		}
+		slices.Sort(list)
 		return "[" + strings.Join(list, ", ") + "]"
 	}
 	if found, want := names(s.Tensors), names(b.state.Tensors); found != want {
@@ -170,8 +172,9 @@ func (b *base[T]) Restore(s State[T]) error {
 		return fmt.Errorf("training: restore optimizer %q: found %d steps, it cannot be negative", b.Kind, s.Steps)
 	}
 	b.state.Steps = s.Steps
-	for i, t := range s.Tensors {
-		copy(b.state.Tensors[i].Values, t.Values)
+	for _, own := range b.state.Tensors {
+		i := slices.IndexFunc(s.Tensors, func(t NamedTensor[T]) bool { return t.Name == own.Name })
+		copy(own.Values, s.Tensors[i].Values)
 	}
 	return nil
 }

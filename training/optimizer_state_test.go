@@ -55,7 +55,7 @@ func TestRestoreRefuses(t *testing.T) {
 	}{
 		{state(1), `found the tensors [], its own are ["exp_avg" (3), "exp_avg_sq" (3)]`},
 		{state(1, tensor("exp_avg", 3), tensor("exp_avg_sq", 2)), `"exp_avg_sq" (2)`},
-		{state(1, tensor("exp_avg_sq", 3), tensor("exp_avg", 3)), `found the tensors ["exp_avg_sq" (3)`},
+		{state(1, tensor("exp_avg_sq", 3), tensor("exp_avg_sq", 3)), `found the tensors ["exp_avg_sq" (3)`},
 		{state(1, tensor("exp_avg", 3), tensor("exp_avg_sq", 3), tensor("max_exp_avg_sq", 3)), `"max_exp_avg_sq" (3)`},
 		{state(-1, tensor("exp_avg", 3), tensor("exp_avg_sq", 3)), "found -1 steps"},
 	} {

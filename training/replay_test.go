@@ -80,6 +80,8 @@ func variants[T graphs.Float](t testing.TB) map[string]*Loop[T] {
 	all["momentum"].Optimizer = Options{Kind: SGDName, Momentum: 0.9, Nesterov: true, WeightDecay: 0.01}
 	all["full batch"].BatchSize = 0
 	all["adagrad"].Optimizer = DefaultOptions(AdagradName)
+	all["two tensors, momentum"] = small[T](t)
+	all["two tensors, momentum"].Optimizer = Options{Kind: RMSpropName, Alpha: 0.9, Epsilon: 1e-8, Momentum: 0.5, Centered: true}
 	all["clipped"].Optimizer = Options{Kind: SGDName, ClipNorm: 0.1}
 	flow := all["flow"]
 	flow.BatchSize, flow.Steps, flow.Flow = 0, 200, &FlowOptions{Time: 20, RelativeTolerance: 1e-4, AbsoluteTolerance: 1e-7}

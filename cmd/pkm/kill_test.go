@@ -79,11 +79,11 @@ func contents(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// A run that is killed at random moments and resumed ends in the same bytes. PKM_KILLS
+// A run that is killed at random moments and resumed ends in the same bytes. TEST_KILLS
 // sets the number of kills, 10 by default.
 func TestKilledRunsResumeToTheSameBytes(t *testing.T) {
 	kills := 10
-	if n, err := strconv.Atoi(os.Getenv("PKM_KILLS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("TEST_KILLS")); err == nil {
 		kills = n
 	} else if testing.Short() {
 		kills = 3
