@@ -41,7 +41,7 @@ func (b *plainBuilder) sequence(layers []placed, h *G.Node) (*G.Node, error) {
 		case Residual:
 			h, err = b.residual(layer, h)
 		default:
-			err = fmt.Errorf("Gorgonia has no operations for it")
+			err = fmt.Errorf("there are no operations of Gorgonia for it")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("layer %s (%T): %w", layer.path, layer.Layer, err)
