@@ -209,6 +209,10 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 // configuration, data, platform or BLAS differ from what same says.
 func ResumeRunDir(dir string, same Manifest, configuration []byte) (*RunDir, error) {
 	m, err := ReadManifest(dir)
+	if info, e := os.Stat(filepath.Join(dir, manifestName)); err != nil && e == nil && info.Size() == 0 {
+		begun := newManifest() // killed between the two moments of creating it
+		m, err = &begun, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,16 @@ func CreateRunDir(dir string) (*RunDir, error) {
 		return nil, fmt.Errorf("create run directory %s: %w", dir, err)
 	}
 
-	d := &RunDir{path: dir, files: map[string]FileRecord{}, manifest: Manifest{
+	d := &RunDir{path: dir, files: map[string]FileRecord{}, manifest: newManifest()}
+	if err := d.Update(func(*Manifest) {}); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// newManifest returns the manifest of a run that begins.
+func newManifest() Manifest {
+	return Manifest{
 		PkmVersion: Version(),
 		Libraries:  libraries(),
 		Outcome:    Running,
@@ -89,11 +98,7 @@ func CreateRunDir(dir string) (*RunDir, error) {
 		Arch:       runtime.GOARCH,
 		CPUs:       runtime.NumCPU(),
 		PhaseTimes: map[string]Figure{},
-	}}
-	if err := d.Update(func(*Manifest) {}); err != nil {
-		return nil, err
 	}
-	return d, nil
 }
 
 // checkVacant returns an *OccupiedError unless dir is absent or an empty folder.

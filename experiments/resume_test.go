@@ -1,0 +1,138 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// interruptedRun leaves a run that was interrupted after a few steps.
+func interruptedRun(t *testing.T, overrides ...string) (*Config, string) {
+	t.Helper()
+	base := []string{"data.train=40", "data.query=5", "network.hidden=[6]", "training.steps=30", "training.batch_size=16", "path_kernel=trace"}
+	c, err := Parse("t", []byte("name: t\n"), "yaml", append(base, overrides...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	err = Execute(ctx, c, Options{Dir: dir, Engine: gonum(t), Progress: func(p Progress) {
+		if p.Step == 4 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return c, dir
+}
+
+// What does not fit is refused before anything is touched, naming what differs.
+func TestResumeRefusals(t *testing.T) {
+	c, dir := interruptedRun(t)
+	other := *c
+	other.Training.Optimizer.LearningRate = 0.2
+	for name, test := range map[string]struct {
+		want   string
+		config *Config
+		damage func(t *testing.T)
+	}{
+		"another learning rate": {"training.optimizer.learning_rate", &other, nil},
+		"altered state": {"altered", c, func(t *testing.T) {
+			alter(t, filepath.Join(dir, filepath.FromSlash(resumeName)), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}},
+		"cut state": {"cut", c, func(t *testing.T) {
+			alter(t, filepath.Join(dir, filepath.FromSlash(resumeName)), func(b []byte) []byte { return b[:len(b)-20] })
+		}},
+		"another manifest": {"manifest.json", c, func(t *testing.T) {
+			alter(t, filepath.Join(dir, manifestName), func(b []byte) []byte { return []byte(strings.Replace(string(b), `"blas"`, `"blax"`, 1)) })
+		}},
+		"lost metrics": {"metrics.jsonl", c, func(t *testing.T) {
+			alter(t, filepath.Join(dir, metricsName), func(b []byte) []byte { return b[:10] })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.damage != nil {
+				test.damage(t)
+			}
+			err := Execute(context.Background(), test.config, Options{Dir: dir, Engine: gonum(t), Resume: true})
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("error %v does not say %q and the run", err, test.want)
+			}
+		})
+	}
+	for name, is := range map[string]Manifest{
+		"BLAS":         {OS: "linux", BLAS: "another"},
+		"data SHA-256": {OS: "linux", BLAS: gonum(t).Name(), Data: DataProvenance{Source: "digits", SHA256: "0"}},
+	} {
+		c, dir := interruptedRun(t)
+		text, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is.OS, is.Arch, is.Vector = m.OS, m.Arch, m.Vector
+		if is.Data.Source == "" {
+			is.Data = m.Data
+		}
+		if _, err := ResumeRunDir(dir, is, text); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	if err := Execute(context.Background(), c, Options{Dir: filepath.Join(t.TempDir(), "none"), Engine: gonum(t), Resume: true}); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("no run: %v", err)
+	}
+}
+
+// alter changes a file for the rest of a test.
+func alter(t *testing.T, path string, edit func([]byte) []byte) {
+	t.Helper()
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, edit(append([]byte(nil), before...)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.WriteFile(path, before, 0o666); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A run that was killed between creating its manifest and writing it begins anew.
+func TestResumeOfABarelyBegunRun(t *testing.T) {
+	c, dir := interruptedRun(t)
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	if err := os.Mkdir(fresh, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(fresh, manifestName), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{dir, fresh} {
+		if err := Execute(context.Background(), c, Options{Dir: d, Engine: gonum(t), Resume: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(d, filepath.FromSlash(resumeName))); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a complete run keeps %s: %v", resumeName, err)
+		}
+		if report, err := Verify(d); err != nil || !report.OK() {
+			t.Errorf("%s does not hold: %v", d, err)
+		}
+	}
+	a, b := readArray[float64](t, dir, "exact/contributions"), readArray[float64](t, fresh, "exact/contributions")
+	for i := range a {
+		if a[i] != b[i] {
+			t.Fatalf("contribution %d is %g resumed, %g in one go", i, a[i], b[i])
+		}
+	}
+}
