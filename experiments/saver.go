@@ -1,0 +1,102 @@
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"pkm/graphs"
+	"pkm/internal/safetensors"
+	"pkm/pathkernel"
+	"pkm/training"
+)
+
+// saver is the hook that writes the resume file now and then, and when the run is stopped.
+type saver[T graphs.Float] struct {
+	*experiment[T]
+	every time.Duration
+	last  time.Time
+}
+
+// Start implements training.Starter.
+func (s *saver[T]) Start(context.Context, *training.Snapshot[T]) error {
+	s.last = time.Now()
+	return nil
+}
+
+// Step implements training.Hook: the hooks before it have taken the step.
+func (s *saver[T]) Step(_ context.Context, step *training.Step[T]) error {
+	if time.Since(s.last) < s.every {
+		return nil
+	}
+	return s.save(step.Next())
+}
+
+// Finish implements training.Hook.
+func (s *saver[T]) Finish(context.Context, *training.Step[T]) error { return nil }
+
+// Stopped implements training.Stopper.
+func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) error {
+	return s.save(snapshot)
+}
+
+// The prefixes of the tensors and metadata of a resume file.
+const prefixState, prefixMachine = "training.", "machine."
+
+// save writes the resume file.
+func (s *saver[T]) save(snapshot *training.Snapshot[T]) error {
+	metrics, err := s.dir.Metrics()
+	if err != nil {
+		return err
+	}
+	if err := metrics.sync(); err != nil {
+		return err
+	}
+	var state bytes.Buffer
+	if err := training.EncodeCheckpoint(&state, s.network.Layout(), snapshot); err != nil {
+		return err
+	}
+	tensors, metadata, err := safetensors.Read(&state)
+	if err != nil {
+		return err
+	}
+	for i := range tensors {
+		tensors[i].Name = prefixState + tensors[i].Name
+	}
+	for i, m := range s.machines {
+		a := m.Accumulators()
+		for name, values := range accumulated(a) {
+			tensors = append(tensors, Tensor{Name: fmt.Sprintf("%s%d.%s", prefixMachine, i, name), Shape: []int{len(values)}, Data: values})
+		}
+		metadata[fmt.Sprintf("%s%d.bound", prefixMachine, i)] = hexadecimal(a.Bound)
+		metadata[fmt.Sprintf("%s%d.last_rate", prefixMachine, i)] = hexadecimal(a.LastRate)
+	}
+	tensors = append(tensors, Tensor{Name: "step_sizes", Shape: []int{len(s.stepSizes)}, Data: s.stepSizes})
+	if err := s.dir.WriteFile(resumeName, func(w io.Writer) error { return writeSummed(w, tensors, metadata) }); err != nil {
+		return err
+	}
+	s.last = time.Now()
+	return s.dir.Update(func(*Manifest) {})
+}
+
+// accumulated names the slices of a machine's state.
+func accumulated(a pathkernel.Accumulators) map[string][]float64 {
+	return map[string][]float64{"contributions": a.Contributions, "path_kernel": a.PathKernel, "numerators": a.Numerators}
+}
+
+func hexadecimal(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }
+
+// writeSummed writes tensors and, behind them, the SHA-256 of the whole file.
+func writeSummed(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	h := sha256.New()
+	if err := safetensors.Write(io.MultiWriter(w, h), tensors, metadata); err != nil {
+		return err
+	}
+	_, err := w.Write([]byte(hex.EncodeToString(h.Sum(nil))))
+	return err
+}
