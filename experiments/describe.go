@@ -16,9 +16,9 @@ func (c *Config) Describe() string {
 	if len(names) > 0 {
 		machines = "machines " + strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s, %d training and %d query samples; %s, %s, %s; %s, learning rate %g, %d steps; %s",
+	return fmt.Sprintf("%s, %d training and %d query samples; %s, %s, %s; %s, %s; %s",
 		c.Data.Source, c.Data.Train, c.Data.Query, c.Network.Kind, c.Network.describe(), c.Precision,
-		c.Loss.Kind, c.Training.Optimizer.LearningRate, c.Training.Steps, machines)
+		c.Loss.Kind, c.Training.Describe(), machines)
 }
 
 // describe says in a few words what the network is made of.
@@ -74,4 +74,32 @@ func (l Layer) describe() string {
 		return fmt.Sprintf("residual of %d", len(l.Layers))
 	}
 	return l.Kind
+}
+
+// Describe says in a few words how the weights move.
+func (t *Training) Describe() string {
+	o := &t.Optimizer
+	if o.Kind == "flow" {
+		return fmt.Sprintf("gradient flow to time %g in at most %d steps", o.Time, t.Steps)
+	}
+	parts := []string{fmt.Sprintf("learning rate %g, %d steps", o.LearningRate, t.Steps)}
+	if o.Kind != "sgd" {
+		parts = append([]string{o.Kind}, parts...)
+	}
+	if t.Schedule.Kind != "constant" {
+		parts = append(parts, t.Schedule.Kind+" schedule")
+	}
+	if t.BatchSize > 0 {
+		parts = append(parts, fmt.Sprintf("batches of %d", t.BatchSize))
+	}
+	for _, x := range []struct {
+		name  string
+		value float64
+		used  bool
+	}{{"momentum", o.Momentum, o.Kind == "sgd" || o.Kind == "rmsprop"}, {"weight decay", o.WeightDecay, true}, {"clipped at", t.ClipNorm, true}} {
+		if x.used && x.value != 0 {
+			parts = append(parts, fmt.Sprintf("%s %g", x.name, x.value))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
