@@ -167,7 +167,8 @@ type Schedule struct {
 	FinalDivFactor float64 `yaml:"final_div_factor" of:"one-cycle" default:"10000" above:"0"`
 }
 
-// Machine is one kernel machine to build; see [Rules] for the rules of a family.
+// Machine is one kernel machine to build; see [Rules] for the rules of a family. Of
+// the default ones those are built that account for the optimizer's steps.
 type Machine struct {
 	Name   string `yaml:"name" form:"folder"` // also its folder under arrays/
 	Family string `yaml:"family" oneof:"exact flow"`

@@ -90,7 +90,7 @@ func (f *field) nearestKey(key string) string {
 // isOfAnotherKind reports whether f is a variant that lacks the key, which
 // another has.
 func (f *field) isOfAnotherKind(key string) bool {
-	return f.kind != "" && f.child(key) == nil && newField("", f.path, f.typ, f.tag).child(key) != nil
+	return f.child(key) == nil && newField("", f.path, f.typ, f.tag).child(key) != nil
 }
 
 // unknownOfKind says of a key, which no section like f has, what may be meant.

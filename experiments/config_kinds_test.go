@@ -1,6 +1,8 @@
 package experiments
 
 import (
+	"bytes"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ func TestKindOverrides(t *testing.T) {
 		{"a list by override", "name: x\n", nil, []string{"network.kind=layers", list}, ""},
 		{"a list by section", "name: x\n", nil, []string{"network={kind: layers, layers: [{kind: flatten}, {kind: dense}]}"}, ""},
 		{"a list by variable", "name: x\n", []string{"PKM_NETWORK_KIND=layers", "PKM_NETWORK_LAYERS=[{kind: flatten}, {kind: dense, units: 10}]"}, nil, ""},
+		{"units of a subset of the classes", layered("[{kind: flatten}, {kind: dense, units: 2}]"), nil, []string{"data={classes: [3, 8], train: 200}"}, ""},
 		{"initial weights", layered("[{kind: flatten}, {kind: dense}]"), nil, []string{"network.init.scheme=zeros"}, ""},
 		{"an empty list beside an mlp", "name: x\n", nil, []string{"network.layers=[]"}, "override network.layers=[]: network.layers: found [], while network.kind is mlp; allowed: layers only with network.kind: layers"},
 		{"a variable of the short forms", layered("[{kind: flatten}, {kind: dense}]"), []string{"PKM_NETWORK_ACTIVATION=relu"}, nil,
@@ -61,6 +64,7 @@ func TestValidateLayers(t *testing.T) {
 	}{
 		{"nothing", func(*Network) {}, ""},
 		{"no short form", func(n *Network) { n.Hidden, n.Activation, n.Convs, n.Bias = nil, "", nil, false }, ""},
+		{"no layers in a layer", func(n *Network) { n.Layers[0].Layers, n.Layers[0].Shortcut = []Layer{}, []Layer{} }, ""},
 		{"widths", func(n *Network) { n.Hidden = []int{3} }, "network.hidden: found [3], while network.kind is layers; allowed: the keys kind, layers, init"},
 		{"blocks", func(n *Network) { n.Convs = []Conv{{Filters: 1, Kernel: 1}} }, "network.convs: found a list, while network.kind is layers; allowed: the keys kind, layers, init"},
 		{"layers of an mlp", func(n *Network) { n.Kind = "mlp" }, "network.layers: found a list, while network.kind is mlp; allowed: layers only with network.kind: layers"},
@@ -128,6 +132,26 @@ func TestUnknownLayer(t *testing.T) {
 	} {
 		if _, near := unknownLayer(text, kinds); near != want {
 			t.Errorf("%s is taken for %q, not %q", text, near, want)
+		}
+	}
+}
+
+// TestReadmeLayers: the list in the README is a configuration, and shows every
+// kind but the activations.
+func TestReadmeLayers(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := bytes.Cut(text, []byte("```yaml\nnetwork:\n"))
+	block, _, closed := bytes.Cut(text, []byte("```"))
+	if !found || !closed {
+		t.Fatal("no list of layers in the README")
+	}
+	parse(t, "name: x\nnetwork:\n"+string(block), nil, nil)
+	for _, kind := range configSchema().find("network.layers").item().kinds() {
+		if !bytes.Contains(block, []byte(kind)) {
+			t.Errorf("the README does not show %s", kind)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -54,7 +55,11 @@ func Parse(name string, data []byte, format string, overrides, environ []string)
 		return nil, c.err()
 	}
 	c.required(name, layers)
-	c.validate(config, origins(layers))
+	given := origins(layers)
+	if _, ok := given["machines"]; !ok {
+		config.Machines = slices.DeleteFunc(config.Machines, func(m Machine) bool { return !config.Training.Optimizer.suits(m.Family) })
+	}
+	c.validate(config, given)
 	if err := c.err(); err != nil {
 		return nil, err
 	}

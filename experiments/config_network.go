@@ -77,6 +77,10 @@ func (v *validator) network(network *Network, data *Dataset, outputs int) {
 	case errors.As(err, &layer):
 		v.fail(layer.Path, ConfigError{Fault: "impossible for " + data.Source + ": " + layer.Err.Error(), Err: err})
 	case err != nil:
-		v.fail("network.convs", ConfigError{Fault: "impossible for " + data.Source + ": " + err.Error(), Err: err})
+		path := "network.convs"
+		if network.Kind == "layers" {
+			path = "network.layers"
+		}
+		v.fail(path, ConfigError{Fault: "impossible for " + data.Source + ": " + err.Error(), Err: err})
 	}
 }

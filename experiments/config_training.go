@@ -123,3 +123,12 @@ func (o *Optimizer) describe() string {
 	}
 	return "sgd"
 }
+
+// suits reports whether machines of a family account for the optimizer's steps. The
+// default machines are those that do.
+func (o *Optimizer) suits(family string) bool {
+	if family == "flow" {
+		return o.plain()
+	}
+	return o.Kind != "flow"
+}

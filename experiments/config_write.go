@@ -45,9 +45,8 @@ func writeSection(b *strings.Builder, f *field, value reflect.Value, indent stri
 // writeItem writes an item of a list of sections: on a line, or, when it holds
 // such a list itself, a line for each key.
 func writeItem(b *strings.Builder, f *field, value reflect.Value, indent string) {
-	kind, _ := f.kindOf(value)
 	for i, sub := range f.children {
-		if sub.of(kind) && sub.isListOfSections() && value.Field(i).Len() > 0 {
+		if sub.isListOfSections() && value.Field(i).Len() > 0 {
 			var item strings.Builder
 			writeSection(&item, f, value, indent+"  ")
 			fmt.Fprintf(b, "%s- %s", indent, strings.TrimPrefix(item.String(), indent+"  "))

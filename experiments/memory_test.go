@@ -59,3 +59,19 @@ func TestRunsThatDoNotFitAreRefused(t *testing.T) {
 		t.Errorf("a run directory was made for a run that cannot begin: %v", err)
 	}
 }
+
+func TestMemoryOfLayers(t *testing.T) {
+	c := parse(t, layered("[{kind: flatten}, {kind: dense, units: 1000000}, {kind: dense, units: 1000000}, {kind: dense}]"), nil, nil)
+	data, err := c.Data.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := c.plan(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var memory *MemoryError
+	if err := plan.fits(1 << 36); !errors.As(err, &memory) || memory.Lessen != "the units and filters of network.layers" {
+		t.Errorf("error %v, want one that names network.layers", err)
+	}
+}

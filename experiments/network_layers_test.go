@@ -246,6 +246,7 @@ func TestImpossibleLayer(t *testing.T) {
 			{Kind: "residual", Layers: []Layer{tanh}, Shortcut: []Layer{conv(2), {Kind: "residual", Layers: []Layer{conv(8)}}}}, conv(9)}},
 		{"branches of two shapes", "network.layers[1]", "", []Layer{tanh, {Kind: "residual", Layers: []Layer{conv(3)}}, flatten, dense}},
 		{"an unknown kind in a block", "network.layers[0].layers[0]", `of kind "noise"`, []Layer{{Kind: "residual", Layers: []Layer{{Kind: "noise"}}}}},
+		{"an unknown kind in a shortcut", "network.layers[0].shortcut[0]", `of kind "noise"`, []Layer{{Kind: "residual", Shortcut: []Layer{{Kind: "noise"}}}}},
 		{"an unknown kind", "network.layers[1]", `of kind "noise"`, []Layer{tanh, {Kind: "noise"}, dense}},
 	} {
 		network := Network{Kind: "layers", Layers: test.layers}

@@ -245,7 +245,7 @@ func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]
 		return fmt.Errorf("the query's outputs after step %d: %w", s.Index, err)
 	}
 	after := widen(t.after.Outputs())
-	if t.watch >= 0 {
+	if t.watch >= 0 && t.rate > 0 {
 		miss := make([]float64, len(after))
 		for i := range miss {
 			miss[i] = after[i] - t.before[i]
