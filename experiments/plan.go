@@ -24,7 +24,7 @@ type Plan struct {
 	Steps      int // S
 	Demands    []Demand
 	// Training and Tracking are the FLOPs of matrix products in a step: those of training, and
-	// those of the machines beside it.
+	// about those of the machines beside it.
 	Training, Tracking float64
 	// Disk is what the arrays of the run directory and its checkpoints take, in bytes.
 	Disk float64
@@ -101,7 +101,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	if machines > 0 {
 		plan.add("Jacobians of the query samples", float64(nodes)*(float64(query)-size*p), "data.query or the number of nodes of the machines")
 		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
-		plan.add("products of inputs", size*m*s*float64(1+nodes*len(n.Layout())/2), "data.query or data.train")
+		plan.add("products of inputs and averages over nodes", size*contraction(n, nodes, machines, m, k, s), "data.query, data.train or the number of nodes of the machines")
 	}
 	if machines > 0 && !c.Training.Optimizer.plain() {
 		each := c.Training.tensors() * size * p
@@ -136,6 +136,24 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 		plan.Disk += 2 * 8 * machines * m * k * k * s
 	}
 	return plan, nil
+}
+
+// contraction returns the elements that products of the queries' factors with those of
+// training samples take beside their results: for dense layers Grams of the inputs and
+// averages of cotangents, for convolutions the queries' formed gradients.
+func contraction(n *graphs.Network, nodes int, machines, m, k, s float64) (elements float64) {
+	for i, l := range n.Products() {
+		switch {
+		case l.Positions > 1:
+			elements += (float64(nodes) + machines) * m * k * float64(l.Weights)
+		case i == 0:
+			elements += machines*m*k*float64(l.Out) + m*s
+		default:
+			elements += float64(nodes) * m * s
+		}
+	}
+	const scratch = 2<<20 + 4*256*256 // of formed training gradients, and of tiles
+	return elements + scratch
 }
 
 func (p *Plan) add(what string, bytes float64, lessen string) {
@@ -177,8 +195,14 @@ func (p *Plan) products(c *Config, n *graphs.Network, nodes, batch int) {
 			pair = 2 * float64(l.Weights)
 		}
 		p.Tracking += float64(nodes) * m * b * (k*pair + 2*float64(l.In))
+		if l.Positions > 1 { // gradients are formed first
+			p.Tracking += forward * (float64(nodes)*m*k + b)
+		}
 		if pathkernel.Kernel(c.PathKernel) == pathkernel.NoKernel {
 			continue
+		}
+		if l.Positions > 1 {
+			p.Tracking += forward * b * k
 		}
 		p.Tracking += b * (forward + k*backward)
 		if pathkernel.Kernel(c.PathKernel) == pathkernel.FullKernel {
@@ -195,7 +219,7 @@ func (p *Plan) Print(w io.Writer) error {
 	line("weights", float64(p.Parameters), "")
 	line("steps", float64(p.Steps), "")
 	line("products of a step: training", p.Training/1e9, "GFLOP")
-	line("products of a step: machines, at most", p.Tracking/1e9, "GFLOP")
+	line("products of a step: machines, about", p.Tracking/1e9, "GFLOP")
 	for _, d := range p.Demands {
 		line("memory: "+d.What, d.Bytes/1e6, "MB")
 	}

@@ -165,7 +165,7 @@ func (b *builder[T]) gradientOf(p Parameter) []T {
 func (b *builder[T]) scratch(list *[][]T, n, size int) int {
 	workers := b.engine.Workers(n, sampleTile)
 	for len(*list) < workers {
-		*list = append(*list, make([]T, size))
+		*list = append(*list, aligned[T](size))
 	}
 	return workers
 }

@@ -128,7 +128,7 @@ func (p *pool[T]) take(n int) buffer[T] {
 		p.size += n
 		b := buffer[T]{size: n}
 		if !p.dry {
-			b.values = make([]T, n)
+			b.values = aligned[T](n)
 		}
 		return b
 	}
@@ -144,3 +144,7 @@ func (p *pool[T]) give(b buffer[T]) {
 	b.values = b.values[:cap(b.values)]
 	p.free = append(p.free, b)
 }
+
+// aligned returns a new slice whose memory begins at a multiple of 16 bytes, which Go gives
+// to all but the smallest: some BLAS sum in another order elsewhere.
+func aligned[T Float](n int) []T { return make([]T, n, max(n, 8)) }

@@ -58,7 +58,7 @@ func (p patches) positions() int { return p.out[1] * p.out[2] }
 // it meets a pixel and not the padding: 0 ≤ q·stride + j − padding < width.
 func (p patches) columns() (lo, hi []int) {
 	for j := range p.Kernel {
-		from := max(0, (p.Padding-j+p.Stride-1)/p.Stride)
+		from := min(p.out[2], max(0, (p.Padding-j+p.Stride-1)/p.Stride))
 		to := min(p.out[2], (p.in[2]+p.Padding-j+p.Stride-1)/p.Stride)
 		lo, hi = append(lo, from), append(hi, max(from, to))
 	}
@@ -235,7 +235,7 @@ func pullConvWeight[T Float](b *builder[T], layer placed, p patches, x, grad *G.
 	var scratch [][]T
 	var partial []T
 	o.extra = tiles * size
-	o.prepare = func() { partial = make([]T, tiles*size) }
+	o.prepare = func() { partial = aligned[T](tiles * size) }
 	o.run = func(v [][]T) {
 		workers := b.scratch(&scratch, b.rows, d*positions)
 		b.engine.TilesWorker(workers, b.rows, sampleTile, func(worker, lo, hi int) {

@@ -46,8 +46,10 @@ func (c Custom) resolve(in Shape) (Shape, []Parameter, error) {
 	names := make(map[string]bool)
 	for _, p := range c.Parameters {
 		switch {
-		case p.Name == "" || names[p.Name]:
-			return nil, nil, fmt.Errorf("the layer %q has two parameters, or one without a name: %q", c.Name, p.Name)
+		case p.Name == "":
+			return nil, nil, fmt.Errorf("the layer %q has a parameter without a name", c.Name)
+		case names[p.Name]:
+			return nil, nil, fmt.Errorf("the layer %q has two parameters named %q", c.Name, p.Name)
 		case len(p.Shape) == 0 || slices.Min(p.Shape) < 1:
 			return nil, nil, fmt.Errorf("parameter %q of the layer %q has shape %v: every dimension must be at least 1", p.Name, c.Name, p.Shape)
 		case p.Drawn && (p.FanIn < 1 || p.FanOut < 1):
@@ -86,7 +88,6 @@ func applyCustom[T Float](b *builder[T], layer placed, c Custom, x *G.Node) (*G.
 	}
 	o.pull = func(operands G.Nodes, output, grad *G.Node) (G.Nodes, error) {
 		pulled := make(G.Nodes, 1, len(operands))
-		b.keep(operands[0]) // read by gradients beside its operands
 		values := func() []T { return b.values(operands[0]) }
 		var err error
 		if wrt[0] {

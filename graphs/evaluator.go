@@ -40,7 +40,7 @@ func start[T Float](n *Network, engine compute.Engine, rows int, gradient []T) (
 	}
 	bl := newBuilder[T](n, engine, rows)
 	bl.gradient, bl.train = gradient, gradient != nil
-	e, f, err := bl.begin(n, make([]T, rows*n.input.Size()), make([]T, n.Parameters()))
+	e, f, err := bl.begin(n, aligned[T](rows*n.input.Size()), aligned[T](n.Parameters()))
 	return bl, e, f, err
 }
 

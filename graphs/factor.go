@@ -22,10 +22,10 @@ type Factor[T Float] struct {
 	Positions int    // T
 	InWidth   int    // d_in
 	OutWidth  int    // d_out
-	Input     []T    // (N, d_in); the images before unfolding, (N, size), where T > 1
+	Input     []T    // (N, d_in); with Unfold the images before unfolding, (N, size)
 	Cotangent []T    // (N, K, d_out, T)
 
-	// Unfold writes U_n (d_in, T) of an image to u, where T > 1.
+	// Unfold writes U_n (d_in, T) of an image to u, for a layer that shares weights; nil for others.
 	Unfold func(image, u []T)
 
 	Weight int // offset of W (d_out, d_in) in the flat weight vector

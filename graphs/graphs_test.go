@@ -240,8 +240,11 @@ func TestGradientEqualsPlainGrad(t *testing.T) {
 			if err := g.SetTargets(y); err != nil {
 				t.Fatal(err)
 			}
-			if err := g.Run(w); err != nil {
-				t.Fatal(err)
+			// Twice: nothing of a run may leak into the next.
+			for _, weights := range [][]float64{random(4, len(w)), w} {
+				if err := g.Run(weights); err != nil {
+					t.Fatal(err)
+				}
 			}
 			d, c, p := n.Input().Size(), n.Outputs(), n.Parameters()
 			perSample, sum := expand(n, g.Factors()), make([]float64, p)
@@ -431,8 +434,10 @@ func TestGradientOfCustomLayers(t *testing.T) {
 		if err := g.SetTargets(random(3, rows*n.Outputs())); err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Run(random(1, n.Parameters())); err != nil {
-			t.Fatal(err)
+		for _, seed := range []uint64{7, 1} {
+			if err := g.Run(random(seed, n.Parameters())); err != nil {
+				t.Fatal(err)
+			}
 		}
 		p := n.Parameters()
 		perSample, sum := expand(n, g.Factors()), make([]float64, p)
@@ -441,6 +446,28 @@ func TestGradientOfCustomLayers(t *testing.T) {
 		}
 		if e := relative(g.Sum(), sum); e > 1e-14 {
 			t.Fatalf("relative difference %.2g", e)
+		}
+	}
+}
+
+// A NaN is the largest of a window, wherever it stands, and of equal pixels the first counts:
+// in windows of 2×2, which have code of their own, and of 3×3.
+func TestMaxPoolKeepsNaNAndTheFirstOfEquals(t *testing.T) {
+	for _, size := range []int{2, 3} {
+		w := newWindow(Shape{1, size, size}, size, size)
+		for at := range size * size {
+			image, to, largest := make([]float64, size*size), make([]float64, 1), make([]int32, 1)
+			image[at] = math.NaN()
+			if maxPool(w, image, to, largest); !math.IsNaN(to[0]) {
+				t.Errorf("%d×%d: a NaN at pixel %d vanishes behind %g", size, size, at, to[0])
+			}
+			clear(image)
+			for i := at; i < len(image); i++ {
+				image[i] = 1
+			}
+			if maxPool(w, image, to, largest); to[0] != 1 || int(largest[0]) != at {
+				t.Errorf("%d×%d: the first of equals from pixel %d on is %d", size, size, at, largest[0])
+			}
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 type Jacobian[T Float] struct{ *Evaluator[T] }
 
 // NewJacobian compiles the Jacobian factors of N = rows samples, seeded with the
-// C unit vectors: Stacks is C and seed k selects output k. Memory: O(N·C·Σ widths
-// of the layers with weights), and twice the widest of the others.
+// C unit vectors: Stacks is C and seed k selects output k. Memory: O(N·C·Σ widths)
+// over the layers with weights, because the factors of all of them are the result; the
+// rest, O(N·C·widest), is shared. JacobianBytes knows it beforehand.
 func NewJacobian[T Float](n *Network, engine compute.Engine, rows int) (*Jacobian[T], error) {
 	bl, e, f, err := start[T](n, engine, rows, nil)
 	if err != nil {

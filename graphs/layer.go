@@ -72,8 +72,12 @@ func New(input Shape, layers ...Layer) (*Network, error) {
 func (n *Network) place(prefix string, in Shape, layers []Layer) (all []placed, out Shape, err error) {
 	for i, layer := range layers {
 		p := placed{Layer: layer, path: prefix + strconv.Itoa(i), in: in}
-		if layer == nil {
+		switch layer.(type) {
+		case Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Residual, Custom:
+		case nil:
 			return nil, nil, fmt.Errorf("graphs: layer %s is nil", p.path)
+		default:
+			return nil, nil, fmt.Errorf("graphs: layer %s is a %T; layers are passed by value, and one of your own is a Custom", p.path, layer)
 		}
 		out, parameters, err := layer.resolve(in)
 		if err != nil {

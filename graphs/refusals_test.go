@@ -34,10 +34,12 @@ func TestRefusals(t *testing.T) {
 		{"epsilon", "epsilon above 0", func() error { _, err := New(Shape{2}, LayerNorm{}); return err }},
 		{"normalising one value", "single value", func() error { _, err := New(Shape{1}, LayerNorm{Epsilon: 1}); return err }},
 		{"custom without function", "no Function", func() error { _, err := New(Shape{1}, Custom{Name: "f"}); return err }},
-		{"custom with a parameter twice", "two parameters", func() error {
+		{"custom with a parameter twice", "two parameters named \"a\"", func() error {
 			_, err := New(Shape{1}, Custom{Name: "f", Function: polynomial{}, Parameters: []Parameter{{Name: "a", Shape: []int{1}}, {Name: "a", Shape: []int{1}}}})
 			return err
 		}},
+		{"a pointer", "passed by value", func() error { _, err := New(Shape{2}, &Dense{Out: 2}); return err }},
+		{"a nil pointer", "passed by value", func() error { _, err := New(Shape{2}, (*Dense)(nil)); return err }},
 		{"global pooling of vectors", "takes images", func() error { _, err := New(Shape{3}, GlobalAvgPool{}); return err }},
 		{"plain method of a custom layer", "no operations", func() error {
 			n, err := New(Shape{1}, Custom{Name: "f", Function: polynomial{}}, Dense{Out: 1})

@@ -48,7 +48,7 @@ func NewBackward[T Float](engine compute.Engine, m *Machine, parameters int) (*B
 		m.regularization = make([]float64, m.queries*m.outputs)
 	}
 	return &Backward[T]{machine: m, rule: e.rule, engine: engine, size: parameters,
-		psi: make([]T, m.queries*m.outputs*parameters), scratch: NewContraction[T](engine)}, nil
+		psi: aligned[T](m.queries * m.outputs * parameters), scratch: NewContraction[T](engine)}, nil
 }
 
 // A chunk is a range of a layer's weights, and a tile a block of rows (m, c) of Ψ.
@@ -83,7 +83,7 @@ func (b *Backward[T]) layer(s *LinearStep[T], layer int) {
 		hi := min(lo+backwardColumns, width)
 		n := hi - lo
 		if len(b.gradients) < g.Rows*n {
-			b.gradients = make([]T, g.Rows*backwardColumns)
+			b.gradients = aligned[T](g.Rows * backwardColumns)
 		}
 		gradients := b.gradients[:g.Rows*n]
 		b.engine.Tiles(g.Rows, sampleTile, func(first, last int) {

@@ -1,5 +1,7 @@
 package pathkernel
 
+import "pkm/internal/compute"
+
 // block is the rows lo to hi and the columns left to right of a product. The cut
 // depends on shapes alone.
 type block struct{ lo, hi, left, right int }
@@ -32,6 +34,24 @@ func cutSymmetric(n int) (blocks []block) {
 		blocks = append(blocks, block{r, min(r+stripTile, n), r, min(r/tile*tile+tile, n)})
 	}
 	return blocks
+}
+
+// mirrorTriangle copies what lies above the diagonal in rows and columns lo to hi of a
+// square matrix of n rows below it: the two were formed apart, and may differ in a last bit.
+func mirrorTriangle(v []float64, n, lo, hi int) {
+	for r := lo; r < hi; r++ {
+		for c := r + 1; c < hi; c++ {
+			v[c*n+r] = v[r*n+c]
+		}
+	}
+}
+
+// mirrorAll copies all that lies above the diagonal of a square matrix of n rows below it.
+func mirrorAll(engine compute.Engine, v []float64, n int) {
+	engine.Tiles(n, stripTile, func(lo, hi int) {
+		mirror(v, n, lo, hi, hi, n)
+		mirrorTriangle(v, n, lo, hi)
+	})
 }
 
 // mirror copies the block of rows lo to hi and columns left to right of a square matrix

@@ -1,6 +1,7 @@
 package pathkernel
 
 import (
+	"slices"
 	"unsafe"
 
 	gblas "gonum.org/v1/gonum/blas"
@@ -21,7 +22,8 @@ import (
 //
 // Prepare forms the Grams of inputs for the query's nodes and a training block,
 // Outer, Trace and Diagonal multiply them with cotangent products. One Contraction
-// serves one pair of sample blocks: it keeps the Grams of inputs that are data. Not
+// serves one pair of sample blocks, whose Grams of inputs that are data it keeps; a Path
+// uses one for all its blocks. Not
 // safe for concurrent use; it uses all cores itself, on tiles whose cut depends on
 // nothing but shapes, so that the bits of a result do not depend on the number of
 // cores.
@@ -80,13 +82,24 @@ const (
 // given weights on the nodes. The factors of the nodes have to stay as they are until
 // the next Prepare. 2·M·N·d_in FLOPs for a node and dense layer.
 func (c *Contraction[T]) Prepare(nodes [][]Factor[T], train []Factor[T], weights [][]float64) {
+	c.query(nodes, weights)
+	c.against(train, c.fixed)
+}
+
+// query prepares the query's side: what does not depend on a block.
+func (c *Contraction[T]) query(nodes [][]Factor[T], weights [][]float64) {
 	c.queries, c.stacks, c.terms, c.averages = nodes[0][0].Rows, nodes[0][0].Stacks, c.terms[:0], 0
 	c.nodes, c.weights, c.formed = nodes, weights, make(map[int][]term[T])
-	for layer := range train {
-		if train[layer].kind() != sharedWeights {
+	for layer := range nodes[0] {
+		if nodes[0][layer].kind() != sharedWeights {
 			c.terms = append(c.terms, c.termsOf(layer, nodes, weights)...)
 		}
 	}
+}
+
+// against prepares the Grams of the inputs with a training block. Those of inputs that are
+// data are kept in fixed, by layer.
+func (c *Contraction[T]) against(train []Factor[T], fixed map[int][]T) {
 	var missing []*term[T]
 	for i := range c.terms {
 		t := &c.terms[i]
@@ -97,12 +110,12 @@ func (c *Contraction[T]) Prepare(nodes [][]Factor[T], train []Factor[T], weights
 			t.gram = nth(&c.grams, i, size)
 			missing = append(missing, t)
 		default:
-			if c.fixed[t.layer] == nil {
-				c.fixed[t.layer] = make([]T, size)
-				t.gram = c.fixed[t.layer]
+			if fixed[t.layer] == nil {
+				fixed[t.layer] = aligned[T](size)
+				t.gram = fixed[t.layer]
 				missing = append(missing, t)
 			}
-			t.gram = c.fixed[t.layer]
+			t.gram = fixed[t.layer]
 		}
 	}
 	c.inputGrams(missing, train)
@@ -145,16 +158,17 @@ func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 	if len(c.terms) == 0 && s.fresh {
 		clear(sums[0][0].Values)
 	}
+	s.mirrored = s.symmetric && !slices.ContainsFunc(train, func(f Factor[T]) bool { return f.kind() == sharedWeights })
 	c.outerTiles(c.terms, others, s, sums)
 	for layer := range train {
 		if f := &train[layer]; f.kind() == sharedWeights {
 			if c.strategy(layer, f, f.Stacks) == paired {
-				c.pairedOuter(layer, f, sums)
+				c.pairedOuter(layer, f, sums, s.symmetric)
 				continue
 			}
 			c.eachChunk(f, func(first, count int, gradients []T) {
 				terms := c.formedTerms(layer)
-				chunk := tiles{samples: s.samples, first: first, count: count, seeds: s.seeds, symmetric: s.symmetric && count == s.samples}
+				chunk := tiles{samples: s.samples, first: first, count: count, seeds: s.seeds, symmetric: s.symmetric}
 				c.outerTiles(terms, repeat(gradients, len(terms)), chunk, sums)
 			})
 		}
@@ -165,9 +179,9 @@ func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 // from first on, with so many seeds each.
 type tiles struct {
 	samples, first, count, seeds int
-	// symmetric: both sides are the same, the only sum is (M·K, M·K), and what lies below
-	// the diagonal is copied from above it.
-	symmetric bool
+	// symmetric: both sides are the same, and what lies below the diagonal is left out, but
+	// for a margin. mirrored: it is copied from above while it is hot, complete after this pass.
+	symmetric, mirrored bool
 	// fresh: what the only sum holds is not added to; no Columns.
 	fresh bool
 }
@@ -180,8 +194,11 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 	}
 	rows, columns := c.stacks*c.queries, s.count*s.seeds
 	blocks := cut(rows, columns, c.rowTile, columnTile)
-	if s.symmetric {
+	switch {
+	case s.symmetric && s.count == s.samples:
 		blocks = cutSymmetric(rows)
+	case s.symmetric: // columns of a chunk: rows beyond its last sample lie below the diagonal
+		blocks = cut((s.first+s.count)*s.seeds, columns, c.rowTile, columnTile)
 	}
 	size := 0
 	for _, b := range blocks {
@@ -203,7 +220,7 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 					row = c.columns[t.layer][r%c.stacks*columns+left:][:right-left]
 				}
 				if m := r / c.stacks; t.gram != nil && (r == lo || r%c.stacks == 0) {
-					gram = repeated(t.gram[m*s.samples+s.first:], left, right, s.seeds, c.spread[worker])
+					gram = repeated(t.gram[m*s.samples:], left, right, s.seeds, c.spread[worker])
 				}
 				if s.fresh && i == 0 {
 					vector.MulTo(sums[0][0].row(r, s.first*s.seeds+left, s.seeds, len(row)), t.uses[0].weight*sums[0][0].Scale, row, gram)
@@ -212,8 +229,9 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 				t.add(sums, r, s.first*s.seeds+left, s.seeds, row, gram)
 			}
 		}
-		if s.symmetric {
+		if s.mirrored {
 			mirror(sums[0][0].Values, columns, lo, hi, max(left, hi), right)
+			mirrorTriangle(sums[0][0].Values, columns, lo, min(hi, right))
 		}
 	})
 }
@@ -329,7 +347,11 @@ func nth[T Float](list *[][]T, n, length int) []T {
 		*list = append(*list, nil)
 	}
 	if len((*list)[n]) < length {
-		(*list)[n] = make([]T, length)
+		(*list)[n] = aligned[T](length)
 	}
 	return (*list)[n][:length]
 }
+
+// aligned returns a new slice whose memory begins at a multiple of 16 bytes, which Go gives
+// to all but the smallest: some BLAS sum in another order elsewhere.
+func aligned[T Float](n int) []T { return make([]T, n, max(n, 8)) }

@@ -27,7 +27,7 @@ type Factor[T Float] struct {
 	Positions int // T
 	InWidth   int // d_in
 	OutWidth  int // d_out
-	Input     []T // (N, d_in); the images before unfolding, (N, size), where T > 1
+	Input     []T // (N, d_in); with Unfold the images before unfolding, (N, size)
 	Cotangent []T // (N, K, d_out, T)
 
 	// Unfold writes U_n (d_in, T) of an image to u; nil for dense layers.

@@ -53,7 +53,7 @@ func (c *Contraction[T]) eachChunk(f *Factor[T], do func(first, count int, gradi
 	for first := 0; first < f.Rows; first += most {
 		count := min(most, f.Rows-first)
 		if len(c.chunk) < count*size {
-			c.chunk = make([]T, count*size)
+			c.chunk = aligned[T](count * size)
 		}
 		c.form(f, first, count, c.chunk)
 		do(first, count, c.chunk[:count*size])

@@ -69,10 +69,10 @@ func (c *Contraction[T]) newPairing(f *Factor[T]) *pairing[T] {
 
 // each calls do for every query m and block of training samples left to right with
 // the Gram (T, n, T) of positions' inputs and the products (K, T, n, K′, T) of their cotangents.
-func (p *pairing[T]) each(query *Factor[T], do func(m, left, right int, gram, product []T)) {
+func (p *pairing[T]) each(query *Factor[T], symmetric bool, do func(m, left, right int, gram, product []T)) {
 	c, f, t := p.c, p.train, p.train.Positions
 	d, out, k := f.InWidth, f.OutWidth, c.stacks
-	flipped := make([]T, len(query.Cotangent)) // (M, K, T, d_out)
+	flipped := aligned[T](len(query.Cotangent)) // (M, K, T, d_out)
 	for r := range query.Rows * k {
 		flip(query.Cotangent[r*out*t:(r+1)*out*t], out, t, flipped[r*out*t:])
 	}
@@ -89,6 +89,9 @@ func (p *pairing[T]) each(query *Factor[T], do func(m, left, right int, gram, pr
 		}
 		gram, product := p.grams[worker][:t*columns], p.products[worker][:k*t*f.Stacks*columns]
 		for m := range query.Rows {
+			if symmetric && m >= right {
+				break
+			}
 			query.Unfold(query.image(m), u)
 			for i := range gram {
 				gram[i] = f.bias()
@@ -121,10 +124,10 @@ func (p *pairing[T]) sum(gram, product []T, n, k, i, seed int) float64 {
 }
 
 // pairedOuter is Outer of one layer with shared weights.
-func (c *Contraction[T]) pairedOuter(layer int, f *Factor[T], sums [][]Sum) {
-	c.eachPair(layer, f, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
+func (c *Contraction[T]) pairedOuter(layer int, f *Factor[T], sums [][]Sum, symmetric bool) {
+	c.eachPair(layer, f, symmetric, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
 		for k := range c.stacks {
-			for i := left; i < right; i++ {
+			for i := first(m, left, symmetric); i < right; i++ {
 				for seed := range f.Stacks {
 					v := p.sum(gram, product, right-left, k, i-left, seed)
 					addOne(sums, uses, m*c.stacks+k, i, seed, f.Stacks, v)
@@ -135,9 +138,9 @@ func (c *Contraction[T]) pairedOuter(layer int, f *Factor[T], sums [][]Sum) {
 }
 
 // pairedTrace is Trace of one layer with shared weights.
-func (c *Contraction[T]) pairedTrace(layer int, f *Factor[T], sums [][]Sum) {
-	c.eachPair(layer, f, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
-		for i := left; i < right; i++ {
+func (c *Contraction[T]) pairedTrace(layer int, f *Factor[T], sums [][]Sum, symmetric bool) {
+	c.eachPair(layer, f, symmetric, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
+		for i := first(m, left, symmetric); i < right; i++ {
 			var v float64
 			for k := range c.stacks {
 				v += p.sum(gram, product, right-left, k, i-left, k)
@@ -148,18 +151,28 @@ func (c *Contraction[T]) pairedTrace(layer int, f *Factor[T], sums [][]Sum) {
 }
 
 // pairedDiagonal is Diagonal of one layer with shared weights.
-func (c *Contraction[T]) pairedDiagonal(layer int, f *Factor[T], sums [][]Sum) {
-	c.eachPair(layer, f, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
+func (c *Contraction[T]) pairedDiagonal(layer int, f *Factor[T], sums [][]Sum, symmetric bool) {
+	c.eachPair(layer, f, symmetric, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
 		for k := range c.stacks {
-			for i := left; i < right; i++ {
+			for i := first(m, left, symmetric); i < right; i++ {
 				addOne(sums, uses, m*c.stacks+k, i, 0, 1, p.sum(gram, product, right-left, k, i-left, k))
 			}
 		}
 	})
 }
 
-// eachPair walks over all pairs for each node that an integral counts.
-func (c *Contraction[T]) eachPair(layer int, f *Factor[T], do func(p *pairing[T], uses []use, m, left, right int, gram, product []T)) {
+// first returns the first sample from left on that counts beside query m: where the two
+// sides are the same, only those from m on.
+func first(m, left int, symmetric bool) int {
+	if symmetric {
+		return max(m, left)
+	}
+	return left
+}
+
+// eachPair walks over all pairs for each node that an integral counts, where the two
+// sides are the same over half of them.
+func (c *Contraction[T]) eachPair(layer int, f *Factor[T], symmetric bool, do func(p *pairing[T], uses []use, m, left, right int, gram, product []T)) {
 	p := c.newPairing(f)
 	for j := range c.nodes {
 		var uses []use
@@ -171,7 +184,7 @@ func (c *Contraction[T]) eachPair(layer int, f *Factor[T], do func(p *pairing[T]
 		if len(uses) == 0 {
 			continue
 		}
-		p.each(&c.nodes[j][layer], func(m, left, right int, gram, product []T) { do(p, uses, m, left, right, gram, product) })
+		p.each(&c.nodes[j][layer], symmetric, func(m, left, right int, gram, product []T) { do(p, uses, m, left, right, gram, product) })
 	}
 }
 

@@ -9,20 +9,20 @@ import (
 
 // Path feeds machines along a path of weights. For every step, in order: Begin
 // with its learning rate, then Add for each block of training samples, with what
-// was evaluated in that step. After the last one, if Finish says that it is
+// was evaluated in that step: the query's factors are the same in all of them. After the last one, if Finish says that it is
 // needed, Add once more with what was evaluated at w_S.
 type Path[T Float] struct {
 	machines []*Machine
 	nodes    []float64
 	weights  [][]float64 // of this step: machine, node
-	engine   compute.Engine
-	blocks   map[int]*Contraction[T] // by first sample
-	batch    *Contraction[T]         // of mini-batches
+	products *Contraction[T]
+	current  bool                // products holds the query's side of this step
+	fixed    map[int]map[int][]T // of each block, by first sample: Grams of inputs that are data
 }
 
 // NewPath returns a path for machines of the same shapes.
 func NewPath[T Float](engine compute.Engine, machines ...*Machine) (*Path[T], error) {
-	p := &Path[T]{machines: machines, engine: engine, blocks: make(map[int]*Contraction[T])}
+	p := &Path[T]{machines: machines, products: NewContraction[T](engine), fixed: make(map[int]map[int][]T)}
 	for _, m := range machines {
 		if first := machines[0]; m.queries != first.queries || m.outputs != first.outputs || m.samples != first.samples || m.kernel != first.kernel {
 			return nil, fmt.Errorf("pathkernel: machines %q and %q have different shapes or path kernels", first.Name, m.Name)
@@ -50,6 +50,7 @@ func (p *Path[T]) Weights(machine int) []float64 { return p.weights[machine] }
 
 // Begin starts a step with learning rate η.
 func (p *Path[T]) Begin(η float64) {
+	p.current = false
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		nodes := m.Measure.Nodes()
@@ -63,6 +64,7 @@ func (p *Path[T]) Begin(η float64) {
 // Finish turns from steps to the final weights and reports whether a machine
 // counts them: then what was evaluated at w_S stands for node 0.
 func (p *Path[T]) Finish() (needed bool) {
+	p.current = false
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		if w := m.Measure.Finish(); w != 0 {
@@ -96,8 +98,7 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 {
 		return
 	}
-	c := p.block(b.First)
-	c.Prepare(nodes, b.Gradient, p.weights)
+	c := p.prepare(nodes, b.Gradient, p.kept(b.First))
 	rate := -1 / float64(batch)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
@@ -116,18 +117,14 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 	if len(p.machines) == 0 {
 		return
 	}
-	if p.batch == nil {
-		p.batch = NewContraction[T](p.engine)
-	}
-	clear(p.batch.fixed) // another batch has other inputs
-	p.batch.Prepare(nodes, gradient, p.weights)
+	c := p.prepare(nodes, gradient, make(map[int][]T)) // another batch has other inputs
 	n := len(samples)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		p.raiseBound(i, derivatives, n)
 		sums[i] = []Sum{{Values: make([]float64, m.queries*m.outputs*n), Width: n, Scale: -1 / float64(n)}}
 	}
-	p.batch.Outer(gradient, sums)
+	c.Outer(gradient, sums)
 	for i, m := range p.machines {
 		for r := range m.queries * m.outputs {
 			to := m.contributions[r*m.samples:][:m.samples]
@@ -145,17 +142,26 @@ func (p *Path[T]) AddKernel(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 || p.machines[0].kernel == NoKernel {
 		return
 	}
-	c := p.block(b.First)
-	c.Prepare(nodes, b.Jacobian, p.weights)
+	c := p.prepare(nodes, b.Jacobian, p.kept(b.First))
 	p.addKernel(c, b, make([][]Sum, len(p.machines)), batch)
 }
 
-// block returns the contraction for the block that begins with a sample.
-func (p *Path[T]) block(first int) *Contraction[T] {
-	if p.blocks[first] == nil {
-		p.blocks[first] = NewContraction[T](p.engine)
+// prepare returns the products of the step's nodes with a training block.
+func (p *Path[T]) prepare(nodes [][]Factor[T], train []Factor[T], fixed map[int][]T) *Contraction[T] {
+	if !p.current {
+		p.products.query(nodes, p.weights)
+		p.current = true
 	}
-	return p.blocks[first]
+	p.products.against(train, fixed)
+	return p.products
+}
+
+// kept returns the Grams of the block that begins with a sample.
+func (p *Path[T]) kept(first int) map[int][]T {
+	if p.fixed[first] == nil {
+		p.fixed[first] = make(map[int][]T)
+	}
+	return p.fixed[first]
 }
 
 // raiseBound notes the derivatives that a machine counts.

@@ -2,6 +2,7 @@ package pathkernel
 
 import (
 	"fmt"
+	"slices"
 
 	"pkm/internal/compute"
 )
@@ -19,7 +20,8 @@ const (
 // TangentKernel returns the tangent kernel of M query samples with N training
 // samples, from the factors of their Jacobians (seeded with the unit vectors), at one
 // point in weight space. Without training factors it is the kernel of the query samples with
-// themselves: M = N, symmetric, each product formed once. 2·M·N·C²·Σ d_out FLOPs for
+// themselves: M = N, symmetric to the bit, with each product formed once, but for a margin at
+// the diagonal. 2·M·N·C²·Σ d_out FLOPs for
 // the full kernel of dense layers, half of it where symmetric, and 8·M·N·C² bytes. The
 // result lies in into where that has room for it.
 func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Factor[T], into []float64) ([]float64, error) {
@@ -38,18 +40,39 @@ func TangentKernel[T Float](engine compute.Engine, form Form, query, train []Fac
 	case FullForm:
 		sum.Values = resized(into, m*k*n*k)
 		c.outer(train, [][]Sum{{sum}}, tiles{symmetric: symmetric, fresh: true})
+		if symmetric && slices.ContainsFunc(train, func(f Factor[T]) bool { return f.kind() == sharedWeights }) {
+			mirrorAll(engine, sum.Values, m*k)
+		}
 	case TraceForm:
 		sum.Values = resized(into, m*n)
 		clear(sum.Values)
-		c.Trace(train, [][]Sum{{sum}})
+		c.trace(train, [][]Sum{{sum}}, symmetric)
+		if symmetric {
+			mirrorAll(engine, sum.Values, m)
+		}
 	case DiagonalForm:
 		sum.Values = resized(into, m*k*n)
 		clear(sum.Values)
-		c.Diagonal(train, [][]Sum{{sum}})
+		c.diagonal(train, [][]Sum{{sum}}, symmetric)
+		if symmetric {
+			mirrorDiagonals(sum.Values, m, k)
+		}
 	default:
 		return nil, fmt.Errorf("pathkernel: no form of a tangent kernel is named %q; there are %s, %s and %s", form, FullForm, TraceForm, DiagonalForm)
 	}
 	return sum.Values, nil
+}
+
+// mirrorDiagonals copies what lies above the diagonal of each of k matrices (m, m), that lie
+// as (m, k, m), below it.
+func mirrorDiagonals(v []float64, m, k int) {
+	for r := range m {
+		for c := range k {
+			for i := r + 1; i < m; i++ {
+				v[(i*k+c)*m+r] = v[(r*k+c)*m+i]
+			}
+		}
+	}
 }
 
 // resized returns v, or a new slice, with length n.

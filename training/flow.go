@@ -1,6 +1,7 @@
 package training
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -120,7 +121,11 @@ func (f *flowMover[T]) move(s *Step[T]) error {
 	}
 	for range flowRejections {
 		h, end := f.length(s.Index)
-		if err := f.try(s.Index, h); err != nil {
+		var lost *Diverged
+		if err := f.try(s.Index, h); errors.As(err, &lost) && f.options.FixedStep == 0 && h > 1e-14*f.options.Time {
+			f.h = h * flowShrink // a trial that went too far
+			continue
+		} else if err != nil {
 			return err
 		}
 		if f.options.FixedStep > 0 {

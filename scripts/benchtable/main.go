@@ -124,6 +124,9 @@ func match(measured map[string][]float64) (rows []row, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if !(seconds > 0 && reference > 0) {
+			return nil, fmt.Errorf("%s: %g against %g of its reference: both have to be above 0", p.name, seconds, reference)
+		}
 		rows = append(rows, row{p.name, seconds, p.reference, reference, seconds / reference})
 	}
 	return rows, nil
@@ -156,7 +159,7 @@ func compare(path string, rows []row) (beside []row, err error) {
 	names := map[string]string{"train-step-mlp": "mlp-step", "train-step-lenet": "lenet-step", "tangent-kernel-100": "tangent-kernel-100"}
 	for _, r := range rows {
 		seconds, ok := measured[names[r.Name]].(float64)
-		if !ok {
+		if !ok || seconds <= 0 {
 			continue
 		}
 		beside = append(beside, row{r.Name + "-pytorch", r.Seconds, fmt.Sprintf("PyTorch %v", measured["torch"]), seconds, r.Seconds / seconds})
