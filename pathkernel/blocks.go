@@ -39,9 +39,10 @@ func cutSymmetric(n int) (blocks []block) {
 // mirrorTriangle copies what lies above the diagonal in rows and columns lo to hi of a
 // square matrix of n rows below it: the two were formed apart, and may differ in a last bit.
 func mirrorTriangle(v []float64, n, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		for c := r + 1; c < hi; c++ {
-			v[c*n+r] = v[r*n+c]
+	for c := lo + 1; c < hi; c++ {
+		to := v[c*n+lo : c*n+c]
+		for i := range to {
+			to[i] = v[(lo+i)*n+c]
 		}
 	}
 }

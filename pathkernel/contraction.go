@@ -231,7 +231,9 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 		}
 		if s.mirrored {
 			mirror(sums[0][0].Values, columns, lo, hi, max(left, hi), right)
-			mirrorTriangle(sums[0][0].Values, columns, lo, min(hi, right))
+			if left == lo { // a strip on the diagonal
+				mirrorTriangle(sums[0][0].Values, columns, lo, hi)
+			}
 		}
 	})
 }
