@@ -151,7 +151,9 @@ func (c *Contraction[T]) Outer(train []Factor[T], sums [][]Sum) { c.outer(train,
 func (c *Contraction[T]) outer(train []Factor[T], sums [][]Sum, s tiles) {
 	others := make([][]T, len(c.terms))
 	for i := range c.terms {
-		others[i] = train[c.terms[i].layer].Cotangent
+		t := &c.terms[i]
+		others[i] = train[t.layer].Cotangent
+		t.bothUnit = t.unit && train[t.layer].Unit
 	}
 	c.transpose(train)
 	s.samples, s.count, s.seeds = train[0].Rows, train[0].Rows, train[0].Stacks
@@ -215,6 +217,13 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 			}
 			gram := c.ones[:right-left]
 			for r := lo; r < hi; r++ {
+				if t.bothUnit {
+					if s.fresh && i == 0 {
+						clear(sums[0][0].row(r, left, s.seeds, right-left))
+					}
+					t.addEqual(sums, r, c.stacks, left, right, s)
+					continue
+				}
 				row := product[(r-lo)*(right-left):][:right-left]
 				if t.unit { // e_k·δ′ is a column of the training cotangents
 					row = c.columns[t.layer][r%c.stacks*columns+left:][:right-left]
@@ -274,6 +283,24 @@ func (t *term[T]) add(sums [][]Sum, r, first, seeds int, row, gram []T) {
 	all.flush(row, gram)
 }
 
+// addEqual is add for unit vectors on both sides, e_k·e_k′: only columns of seed k count.
+func (t *term[T]) addEqual(sums [][]Sum, r, stacks, left, right int, s tiles) {
+	gram, k := t.gram[r/stacks*s.samples:], r%stacks
+	for _, u := range t.uses {
+		for q := range sums[u.integral] {
+			sum := &sums[u.integral][q]
+			to, weight := sum.row(r, left, s.seeds, right-left), u.weight*sum.Scale
+			for i := (left + s.seeds - 1 - k) / s.seeds; i*s.seeds+k < right; i++ {
+				w := weight
+				if sum.Columns != nil {
+					w *= sum.Columns[i*s.seeds+k]
+				}
+				to[i*s.seeds+k-left] += w * float64(gram[i])
+			}
+		}
+	}
+}
+
 // sumsOfProducts collects sums that take the same products p⊙a with a weight each, so
 // that these are read and formed once for several.
 type sumsOfProducts[T Float] struct {
@@ -309,7 +336,7 @@ func (c *Contraction[T]) transpose(train []Factor[T]) {
 	done := make(map[int]bool)
 	for i := range c.terms {
 		t := &c.terms[i]
-		if !t.unit || done[t.layer] {
+		if !t.unit || t.bothUnit || done[t.layer] {
 			continue
 		}
 		done[t.layer] = true

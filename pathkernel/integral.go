@@ -29,7 +29,8 @@ type term[T Float] struct {
 	width     int // of a cotangent
 	cotangent []T // (M, K, width)
 	unit      bool
-	shared    []T // (K, width), with scale (M, width); or nil
+	bothUnit  bool // the training cotangents are unit vectors too
+	shared    []T  // (K, width), with scale (M, width); or nil
 	scale     []T
 	uses      []use
 
