@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"context"
 	"testing"
 
 	"pkm/graphs"
@@ -230,4 +231,46 @@ func BenchmarkTrainStepLeNet(b *testing.B) {
 		product(engine, samples, 256, 10, x, blas.NoTrans, y, z)
 		blas.Gemm(engine, blas.Trans, blas.NoTrans, 10, 256, samples, 1, x, 10, y, 256, 0, z, 256)
 	})
+}
+
+// A step of 1,000 samples of the 784-256-256-10 network while the machine of a rule
+// accounts for 100 queries; the reference is the step alone. The time does not depend on the data.
+func BenchmarkTrackedStep(b *testing.B) {
+	const samples, queries, steps = 1000, 100, 10
+	engine, n := benchEngine(b), benchNetwork(b)
+	y := make([]float32, samples*10)
+	for i := range samples {
+		y[i*10+i%10] = 1
+	}
+	inputs := pixels(samples * 784)
+	loop := func(hooks ...training.Hook[float32]) *training.Loop[float32] {
+		return &training.Loop[float32]{Network: n, Engine: engine, Loss: training.CrossEntropy[float32]{}, Inputs: inputs, Targets: y,
+			Initial: benchWeights(b, n), LearningRate: 0.1, Steps: steps, Hooks: hooks}
+	}
+	run := func(b *testing.B, hooks ...training.Hook[float32]) {
+		for b.Loop() {
+			if _, err := loop(hooks...).Run(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/steps, "s/step")
+	}
+	b.Run("plain", func(b *testing.B) { run(b) })
+	for _, rule := range []string{"gauss-3", "trapezoid"} {
+		b.Run(rule, func(b *testing.B) {
+			machine, err := Machine{"exact", "exact", rule}.build(pathkernel.NoKernel, queries, 10, samples)
+			if err != nil {
+				b.Fatal(err)
+			}
+			tracked, err := newTracker(n, engine, []*pathkernel.Machine{machine}, pathkernel.NoKernel, pixels(queries*784), inputs)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := tracked.begin(benchWeights(b, n)); err != nil {
+				b.Fatal(err)
+			}
+			tracked.ended = false
+			run(b, tracked)
+		})
+	}
 }

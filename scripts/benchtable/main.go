@@ -27,6 +27,8 @@ func pairs() []pair {
 		{"gram-rate-400", "Gram400/gram", "Gram400/sgemm", "sgemm of 4000×4000, seconds per GFLOP", "s/GFLOP"},
 		{"train-step-mlp", "TrainStepMLP/step", "TrainStepMLP/products", "its matrix products alone", "ns/op"},
 		{"train-step-lenet", "TrainStepLeNet/step", "TrainStepLeNet/products", "its matrix products alone", "ns/op"},
+		{"tracked-step-gauss-3", "TrackedStep/gauss-3", "TrackedStep/plain", "the step without a machine", "s/step"},
+		{"tracked-step-trapezoid", "TrackedStep/trapezoid", "TrackedStep/plain", "the step without a machine", "s/step"},
 	}
 }
 
