@@ -22,6 +22,7 @@ type accountant[T graphs.Float] struct {
 	query    []*graphs.Jacobian[T]       // one for each node
 	gradient map[int]*graphs.Gradient[T] // by size of batch
 	point    []T
+	snapshot *training.Snapshot[T] // of the end of training
 }
 
 // recorded is what a replayed step is made of.
@@ -32,7 +33,7 @@ type recorded[T graphs.Float] struct {
 }
 
 // account fills the machines. Memory: M·C·P for each, and the weights of a segment.
-func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T]) error {
+func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], save *saver[T]) error {
 	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]), point: make([]T, e.network.Parameters())}
 	for _, m := range e.machines {
 		b, err := pathkernel.NewBackward[T](e.options.Engine, m, e.network.Parameters())
@@ -60,6 +61,17 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T]) err
 		return err
 	}
 	end := e.completed
+	if a.snapshot, err = training.ReadCheckpointOf[T](trajectory.Path(end), e.network.Layout(), end); err != nil {
+		return err
+	}
+	if s := e.saved; s != nil && s.accounted >= 0 {
+		for i, b := range a.backward {
+			if err := b.Restore(s.psi[i], s.beta[i]); err != nil {
+				return err
+			}
+		}
+		end = s.accounted
+	}
 	for _, start := range slices.Backward(starts) {
 		if start >= end {
 			continue
@@ -77,6 +89,9 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T]) err
 			}
 		}
 		end = start
+		if err := save.saveAccount(a, end); err != nil {
+			return err
+		}
 	}
 	if end != 0 {
 		return fmt.Errorf("account for the path: the trajectory has no checkpoint of step 0")

@@ -22,6 +22,7 @@ func TestEveryOptimizerIsAccountedFor(t *testing.T) {
 	}{
 		"sgd":                   {[]string{sgd}, 1e-9},
 		"batches":               {[]string{sgd, batches}, 1e-9},
+		"batches, full kernel":  {[]string{sgd, batches, "path_kernel=full", "training.schedule.kind=cosine"}, 1e-9},
 		"schedule, clipped":     {[]string{sgd, batches, "training.schedule.kind=one-cycle", "training.clip_norm=0.2"}, 1e-9},
 		"momentum":              {[]string{sgd, momentum}, 1e-9},
 		"momentum, dampened":    {[]string{sgd, momentum, "training.optimizer.dampening=0.5", batches}, 1e-9},

@@ -15,10 +15,10 @@ const mostCheckpoints = 30
 // so many bytes each.
 func (t *Training) spacing(each float64) int {
 	if t.Checkpoints.Every > 0 {
-		return t.Checkpoints.Every
+		return min(t.Checkpoints.Every, t.Steps)
 	}
 	disk, _ := parseSize(t.Checkpoints.Disk)
-	return max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk))
+	return min(t.Steps, max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk)))
 }
 
 // checkpoints returns the hook that writes checkpoints under trajectory/.

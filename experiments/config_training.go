@@ -2,8 +2,10 @@ package experiments
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"pkm/training"
 )
@@ -30,8 +32,31 @@ func (v *validator) training(c *Config) {
 	if t.Schedule.Kind == "cosine" && t.Schedule.Minimum > o.LearningRate {
 		v.fail("training.schedule.minimum", ConfigError{Found: decimal(t.Schedule.Minimum), Fault: "above the learning rate", Allowed: "a number from 0 to training.optimizer.learning_rate"})
 	}
+	if o.Dampening != 0 && o.Momentum == 0 && o.Kind == "sgd" {
+		v.fail(path+"dampening", ConfigError{Found: decimal(o.Dampening), Fault: "while " + path + "momentum is 0", Allowed: "0 without a momentum"})
+	}
 	if o.Kind == "flow" {
 		v.gradientFlow(t)
+		return
+	}
+	for at := range v.faulty {
+		if at == "training" || strings.HasPrefix(at, "training.") {
+			return
+		}
+	}
+	// What else the optimizer and the schedule refuse themselves.
+	if _, err := training.NewOptimizer[float64](t.Options(), 1); err != nil {
+		v.fail("training.optimizer", ConfigError{Fault: err.Error(), Err: err})
+	}
+	schedule, err := training.NewSchedule(t.ScheduleOptions(), o.LearningRate, t.Steps)
+	if err != nil {
+		v.fail("training.schedule", ConfigError{Fault: err.Error(), Err: err})
+		return
+	}
+	for _, step := range []int{0, t.Steps - 1} {
+		if rate := schedule.Rate(step); !(rate >= 0) || math.IsInf(rate, 0) {
+			v.fail("training.schedule", ConfigError{Found: decimal(rate), Fault: fmt.Sprintf("as the learning rate of step %d", step), Allowed: "finite rates that are not negative"})
+		}
 	}
 }
 
@@ -49,6 +74,9 @@ func (v *validator) gradientFlow(t *Training) {
 	}
 	if t.Schedule.Kind != "constant" {
 		v.fail("training.schedule.kind", ConfigError{Found: t.Schedule.Kind, Fault: kind, Allowed: "constant: the flow chooses its steps by its tolerances"})
+	}
+	if h := t.Optimizer.FixedStep; h > 0 && math.Ceil(t.Optimizer.Time/h-1e-9) > float64(t.Steps) {
+		v.fail("training.steps", ConfigError{Found: strconv.Itoa(t.Steps), Fault: fmt.Sprintf("fewer than the %.0f fixed steps to time %g", math.Ceil(t.Optimizer.Time/h-1e-9), t.Optimizer.Time), Allowed: "as many steps or more"})
 	}
 	if t.Optimizer.FixedStep > 0 && t.Optimizer.MaxStep > 0 {
 		v.fail("training.optimizer.max_step", ConfigError{Found: decimal(t.Optimizer.MaxStep), Fault: "while training.optimizer.fixed_step is " + decimal(t.Optimizer.FixedStep), Allowed: "0 with a fixed step"})

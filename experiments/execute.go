@@ -120,6 +120,7 @@ type experiment[T graphs.Float] struct {
 	completed      int                   // steps
 	stopped        string                // why training ended early as completed, or ""
 	accounted      bool                  // the machines hold the account of the completed steps
+	saved          *saved[T]             // of the run to go on with, or nil
 	from           *training.Snapshot[T] // of the run to go on with, or nil
 }
 
@@ -130,7 +131,8 @@ func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Da
 	}
 	trained := e.phase("train", func() error { return e.run(ctx) })
 	written := e.phase("write", func() error { return e.write(trained == nil) })
-	if !errors.Is(trained, context.Canceled) && !errors.Is(trained, context.DeadlineExceeded) {
+	var diverged *training.Diverged
+	if trained == nil && written == nil || errors.As(trained, &diverged) {
 		written = errors.Join(written, dir.remove(resumeName)) // the run is over
 	}
 	return errors.Join(trained, written, dir.Update(func(m *Manifest) { m.PhaseTimes, m.Stopped = e.phases, e.stopped }))
@@ -202,13 +204,13 @@ func (e *experiment[T]) resume() error {
 		return err
 	}
 	if s == nil {
-		if err := e.dir.keepCheckpoints(-1); err != nil {
+		if err := e.dir.keepCheckpoints(-1, 1, nil); err != nil {
 			return err
 		}
 		_, err := e.dir.keepMetrics(0)
 		return err
 	}
-	e.from, e.stepSizes = s.snapshot, s.stepSizes
+	e.saved, e.from, e.stepSizes = s, s.snapshot, s.stepSizes
 	for i, m := range e.machines {
 		if err := m.Restore(s.machines[i]); err != nil {
 			return err
@@ -217,7 +219,11 @@ func (e *experiment[T]) resume() error {
 	if err := e.tracker.resume(s.snapshot.Weights); err != nil {
 		return err
 	}
-	if err := e.dir.keepCheckpoints(s.snapshot.Step); err != nil {
+	layout := e.network.Layout()
+	if err := e.dir.keepCheckpoints(s.snapshot.Step, e.checkpoints().Every, func(path string, step int) error {
+		_, err := training.ReadCheckpointOf[T](path, layout, step)
+		return err
+	}); err != nil {
 		return err
 	}
 	lines, err := e.dir.keepMetrics(s.snapshot.Step)
@@ -263,7 +269,7 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	} else {
 		loop.Optimizer = t.Options()
 	}
-	save := &saver[T]{experiment: e, every: time.Duration(t.Checkpoints.Save * float64(time.Second))}
+	save := &saver[T]{experiment: e, every: time.Duration(min(t.Checkpoints.Save, 1e9) * float64(time.Second))}
 	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log, save}
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
@@ -272,7 +278,7 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		return err
 	}
 	loop.Hooks = nil
-	err = e.phase("account", func() error { return e.account(ctx, loop) })
+	err = e.phase("account", func() error { return e.account(ctx, loop, save) })
 	e.accounted = err == nil
 	return err
 }

@@ -106,7 +106,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	if machines > 0 && !c.Training.Optimizer.plain() {
 		each := c.Training.tensors() * size * p
 		plan.add("accounts of past steps on the side of the queries", machines*m*k*p*size, "data.query, the number of machines or network.hidden")
-		plan.add("steps of a replayed segment", float64(c.Training.spacing(each))*p*(2*size+3*8), "training.checkpoints.every")
+		plan.add("steps of a replayed segment", float64(c.Training.spacing(each))*p*(2*size+3*8), "training.steps, or training.checkpoints.every, or raise training.checkpoints.disk")
 	}
 	if machines > 0 && kernel != pathkernel.NoKernel {
 		block, err := blockSize[T](n, c.Data.Train)

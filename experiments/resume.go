@@ -43,6 +43,10 @@ type saved[T graphs.Float] struct {
 	snapshot  *training.Snapshot[T]
 	machines  []pathkernel.Accumulators
 	stepSizes []float64
+
+	accounted int // the account of an optimizer's steps has come back to this one; −1: not begun
+	psi       [][]T
+	beta      []float64
 }
 
 // readSaved reads and checks the resume file of a run; nil where there is none.
@@ -69,7 +73,7 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 	if err != nil {
 		return fail("cannot be read: %v", err)
 	}
-	s := &saved[T]{machines: make([]pathkernel.Accumulators, machines)}
+	s := &saved[T]{machines: make([]pathkernel.Accumulators, machines), accounted: -1, psi: make([][]T, machines), beta: make([]float64, machines)}
 	var state []Tensor
 	for _, t := range tensors {
 		if name, ok := strings.CutPrefix(t.Name, prefixState); ok {
@@ -94,12 +98,29 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 			s.machines[i].PathKernel = values
 		case "numerators":
 			s.machines[i].Numerators = values
+		case "regularization":
+			s.machines[i].Regularization = values
+		case "psi":
+			s.psi[i], _ = t.Data.([]T)
 		}
 	}
 	for i := range s.machines {
 		for name, to := range map[string]*float64{"bound": &s.machines[i].Bound, "last_rate": &s.machines[i].LastRate} {
 			key := fmt.Sprintf("%s%d.%s", prefixMachine, i, name)
 			if *to, err = strconv.ParseFloat(metadata[key], 64); err != nil {
+				return fail("has no %s", key)
+			}
+			delete(metadata, key)
+		}
+	}
+	if text, ok := metadata[metaAccounted]; ok {
+		if s.accounted, err = strconv.Atoi(text); err != nil {
+			return fail("has no %s", metaAccounted)
+		}
+		delete(metadata, metaAccounted)
+		for i := range s.beta {
+			key := fmt.Sprintf("%s%d.beta", prefixMachine, i)
+			if s.beta[i], err = strconv.ParseFloat(metadata[key], 64); err != nil {
 				return fail("has no %s", key)
 			}
 			delete(metadata, key)

@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"reflect"
+	"slices"
 	"strings"
 
 	"pkm/training"
@@ -20,20 +21,37 @@ import (
 // go on with it. It refuses a run that is complete or has diverged, and one whose
 // configuration, data, platform or BLAS differ from what same says.
 func ResumeRunDir(dir string, same Manifest, configuration []byte) (*RunDir, error) {
+	d := &RunDir{path: dir, files: map[string]FileRecord{}, resumed: true}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, &ResumeError{Dir: dir, Fault: "there is no such folder; name the run with --out"}
+	}
+	if err := d.take(); err != nil {
+		return nil, err
+	}
+	if err := d.reopen(same, configuration); err != nil {
+		if d.lock != nil {
+			err = errors.Join(err, d.lock.Close())
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+// reopen checks what is in the directory.
+func (d *RunDir) reopen(same Manifest, configuration []byte) error {
+	dir := d.path
 	m, err := ReadManifest(dir)
 	if info, e := os.Stat(filepath.Join(dir, manifestName)); err != nil && e == nil && info.Size() == 0 {
 		begun := newManifest() // killed between the two moments of creating it
 		m, err = &begun, nil
 	}
 	if err != nil {
-		return nil, err
+		return &ResumeError{Dir: dir, Fault: err.Error()}
 	}
-	refuse := func(field, fault string) (*RunDir, error) {
-		return nil, &ResumeError{Dir: dir, Field: field, Fault: fault}
-	}
+	refuse := func(field, fault string) error { return &ResumeError{Dir: dir, Field: field, Fault: fault} }
 	switch m.Outcome {
 	case Completed:
-		return refuse("", "it is complete")
+		return refuse("", "it is complete; name another run with --out")
 	case Diverged:
 		return refuse("", "it has diverged: "+m.Reason)
 	}
@@ -50,34 +68,55 @@ func ResumeRunDir(dir string, same Manifest, configuration []byte) (*RunDir, err
 	}
 	old, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("resume run %s: %w", dir, err)
+		return fmt.Errorf("resume run %s: %w", dir, err)
 	}
 	if err == nil && !bytes.Equal(old, configuration) {
-		key, was, is := differingKey(string(old), string(configuration))
+		key, was, is := differingKey(old, configuration)
 		return refuse(key, fmt.Sprintf("its configuration says %s, this one %s", was, is))
 	}
 	if err := removeTemporary(dir); err != nil {
-		return nil, err
+		return err
 	}
-	d := &RunDir{path: dir, files: map[string]FileRecord{}, manifest: *m, resumed: true}
+	d.manifest = *m
 	d.manifest.Outcome, d.manifest.Reason, d.manifest.Finished = Running, "", nil
-	return d, d.Update(func(*Manifest) {})
+	return d.Update(func(*Manifest) {})
 }
 
-// differingKey returns the first key of two written configurations whose lines differ.
-func differingKey(old, new string) (key, was, is string) {
-	a, b := strings.Split(old, "\n"), strings.Split(new, "\n")
-	var sections []string // the keys of the sections that the line is in
-	for i := range min(len(a), len(b)) {
-		line := a[i]
-		depth := (len(line) - len(strings.TrimLeft(line, " "))) / 2
-		name, _, _ := strings.Cut(strings.TrimLeft(line, " -"), ":")
-		sections = append(sections[:min(depth, len(sections))], name)
-		if a[i] != b[i] {
-			return strings.Join(sections, "."), strconv.Quote(strings.TrimSpace(a[i])), strconv.Quote(strings.TrimSpace(b[i]))
-		}
+// differingKey returns the first key in which two written configurations differ, and its
+// values.
+func differingKey(old, new []byte) (key, was, is string) {
+	a, errA := Parse("config.yaml", old, "yaml", nil, nil)
+	b, errB := Parse("config.yaml", new, "yaml", nil, nil)
+	if errA != nil || errB != nil {
+		return "config.yaml", "what this program does not read", "otherwise"
 	}
-	return "configuration", fmt.Sprintf("%d lines", len(a)), fmt.Sprintf("%d", len(b))
+	key, x, y := firstDifference(configSchema(), reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem(), "")
+	return key, x, y
+}
+
+// firstDifference walks over two values of the key f.
+func firstDifference(f *field, a, b reflect.Value, path string) (key, was, is string) {
+	switch {
+	case f.isSection():
+		for i, sub := range f.children {
+			if key, was, is := firstDifference(sub, a.Field(i), b.Field(i), joinKey(path, sub.key)); key != "" {
+				return key, was, is
+			}
+		}
+		return "", "", ""
+	case a.Kind() == reflect.Slice && a.Len() == b.Len() && f.isListOfSections():
+		for i := range a.Len() {
+			if key, was, is := firstDifference(f.item(), a.Index(i), b.Index(i), itemPath(path, i)); key != "" {
+				return key, was, is
+			}
+		}
+		return "", "", ""
+	case a.Kind() == reflect.Slice && a.Len() != b.Len():
+		return path, fmt.Sprintf("a list of %d", a.Len()), fmt.Sprintf("of %d", b.Len())
+	case reflect.DeepEqual(a.Interface(), b.Interface()):
+		return "", "", ""
+	}
+	return path, flow(f, a), flow(f, b)
 }
 
 // removeTemporary removes what a killed process was writing.
@@ -91,12 +130,17 @@ func removeTemporary(dir string) error {
 }
 
 // keepCheckpoints takes over the checkpoints of a resumed run up to a step, and removes those
-// beyond it, which are written again.
-func (d *RunDir) keepCheckpoints(step int) error {
+// beyond it, which are written again. check reads one.
+func (d *RunDir) keepCheckpoints(step, every int, check func(path string, step int) error) error {
 	trajectory := training.Trajectory{Dir: filepath.Join(d.path, "trajectory")}
 	steps, err := trajectory.Steps()
 	if err != nil {
 		return err
+	}
+	for s := 0; s <= step; s += every {
+		if _, found := slices.BinarySearch(steps, s); !found {
+			return &ResumeError{Dir: d.path, Fault: fmt.Sprintf("trajectory/%s is missing, so the path cannot be replayed; delete the run and start again", training.CheckpointName(s))}
+		}
 	}
 	for _, s := range steps {
 		path := trajectory.Path(s)
@@ -105,6 +149,9 @@ func (d *RunDir) keepCheckpoints(step int) error {
 				return err
 			}
 			continue
+		}
+		if err := check(path, s); err != nil {
+			return &ResumeError{Dir: d.path, Fault: err.Error() + "; delete the run and start again"}
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {

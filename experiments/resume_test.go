@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,14 +35,20 @@ func interruptedRun(t *testing.T, overrides ...string) (*Config, string) {
 // What does not fit is refused before anything is touched, naming what differs.
 func TestResumeRefusals(t *testing.T) {
 	c, dir := interruptedRun(t)
-	other := *c
+	other, rule := *c, *c
 	other.Training.Optimizer.LearningRate = 0.2
+	rule.Machines = slices.Clone(c.Machines)
+	rule.Machines[0].Rule = "gauss-4"
 	for name, test := range map[string]struct {
 		want   string
 		config *Config
 		damage func(t *testing.T)
 	}{
 		"another learning rate": {"training.optimizer.learning_rate", &other, nil},
+		"another rule":          {"machines[0].rule: its configuration says gauss-3, this one gauss-4", &rule, nil},
+		"altered checkpoint": {"step-00000002", c, func(t *testing.T) {
+			alter(t, filepath.Join(dir, "trajectory", "step-00000002.safetensors"), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+		}},
 		"altered state": {"altered", c, func(t *testing.T) {
 			alter(t, filepath.Join(dir, filepath.FromSlash(resumeName)), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
 		}},
@@ -86,8 +93,75 @@ func TestResumeRefusals(t *testing.T) {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
-	if err := Execute(context.Background(), c, Options{Dir: filepath.Join(t.TempDir(), "none"), Engine: gonum(t), Resume: true}); err == nil || !strings.Contains(err.Error(), "missing") {
+	if err := Execute(context.Background(), c, Options{Dir: filepath.Join(t.TempDir(), "none"), Engine: gonum(t), Resume: true}); err == nil || !strings.Contains(err.Error(), "no such folder") {
 		t.Errorf("no run: %v", err)
+	}
+}
+
+// One process at a time writes a run.
+func TestRunsAreLocked(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	d, err := CreateRunDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var occupied *OccupiedError
+	if _, err := ResumeRunDir(dir, Manifest{}, nil); !errors.As(err, &occupied) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("a run that is being written was resumed: %v", err)
+	}
+	if err := d.Finish(Interrupted, "test"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ResumeRunDir(dir, Manifest{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Finish(Completed, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ResumeRunDir(dir, Manifest{}, nil); err == nil || !strings.Contains(err.Error(), "complete") {
+		t.Errorf("a complete run was resumed: %v", err)
+	}
+}
+
+// A run of momentum that is interrupted while its steps are accounted for goes on with the
+// account, and ends in the same bits.
+func TestResumeOfAnAccount(t *testing.T) {
+	overrides := []string{"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.01", "training.checkpoints.save=0", "training.checkpoints.every=5"}
+	c, dir := interruptedRun(t, overrides...)
+	whole := filepath.Join(t.TempDir(), "whole")
+	if err := Execute(context.Background(), c, Options{Dir: whole, Engine: gonum(t)}); err != nil {
+		t.Fatal(err)
+	}
+	// The context ends when the account has saved itself.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for ctx.Err() == nil {
+			if b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(resumeName))); err == nil && strings.Contains(string(b), metaAccounted+`":`) {
+				cancel()
+			}
+		}
+	}()
+	err := Execute(ctx, c, Options{Dir: dir, Engine: gonum(t), Resume: true})
+	cancel()
+	<-watched
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err != nil {
+		if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t), Resume: true}); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		t.Log("the account ended before it was interrupted")
+	}
+	for _, name := range []string{"exact/contributions", "exact/regularization", "exact/path_kernel", "outputs_final"} {
+		if !slices.Equal(readArray[float64](t, dir, name), readArray[float64](t, whole, name)) {
+			t.Errorf("%s differs from that of the run that was not interrupted", name)
+		}
 	}
 }
 

@@ -54,6 +54,20 @@ type RunDir struct {
 	metrics  *MetricsWriter
 	finished bool
 	resumed  bool // from a run that was killed or stopped
+	lock     *os.File
+}
+
+// take locks the directory for this process.
+func (d *RunDir) take() error {
+	lock, held, err := lockFolder(d.path)
+	if err != nil {
+		return fmt.Errorf("lock run directory %s: %w", d.path, err)
+	}
+	if held {
+		return &OccupiedError{Path: d.path, Found: "a run that another process is writing", Outcome: Running}
+	}
+	d.lock = lock
+	return nil
 }
 
 // CreateRunDir creates the directory of a run at dir, with its parents, and
@@ -80,6 +94,9 @@ func CreateRunDir(dir string) (*RunDir, error) {
 	}
 
 	d := &RunDir{path: dir, files: map[string]FileRecord{}, manifest: newManifest()}
+	if err := d.take(); err != nil {
+		return nil, err
+	}
 	if err := d.Update(func(*Manifest) {}); err != nil {
 		return nil, err
 	}
@@ -244,6 +261,9 @@ func (d *RunDir) Finish(outcome Outcome, reason string) error {
 		return err
 	}
 	d.finished = true
+	if d.lock != nil {
+		return d.lock.Close()
+	}
 	return nil
 }
 

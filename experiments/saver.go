@@ -37,8 +37,29 @@ func (s *saver[T]) Step(_ context.Context, step *training.Step[T]) error {
 	return s.save(step.Next())
 }
 
-// Finish implements training.Hook.
-func (s *saver[T]) Finish(context.Context, *training.Step[T]) error { return nil }
+// Finish implements training.Hook: what follows on training goes on from its end.
+func (s *saver[T]) Finish(_ context.Context, step *training.Step[T]) error {
+	if s.tracker.streams || len(s.machines) == 0 {
+		return nil
+	}
+	return s.save(step.Next())
+}
+
+// saveAccount saves how far the account of an optimizer's steps has come, back to a step.
+func (s *saver[T]) saveAccount(a *accountant[T], end int) error {
+	if time.Since(s.last) < s.every {
+		return nil
+	}
+	return s.write(a.snapshot, func(tensors []Tensor, metadata map[string]string) []Tensor {
+		metadata[metaAccounted] = strconv.Itoa(end)
+		for i, b := range a.backward {
+			psi, beta := b.State()
+			metadata[fmt.Sprintf("%s%d.beta", prefixMachine, i)] = hexadecimal(beta)
+			tensors = append(tensors, Tensor{Name: fmt.Sprintf("%s%d.psi", prefixMachine, i), Shape: []int{len(psi)}, Data: psi})
+		}
+		return tensors
+	})
+}
 
 // Stopped implements training.Stopper.
 func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) error {
@@ -46,10 +67,13 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 }
 
 // The prefixes of the tensors and metadata of a resume file.
-const prefixState, prefixMachine = "training.", "machine."
+const prefixState, prefixMachine, metaAccounted = "training.", "machine.", "accounted"
 
 // save writes the resume file.
-func (s *saver[T]) save(snapshot *training.Snapshot[T]) error {
+func (s *saver[T]) save(snapshot *training.Snapshot[T]) error { return s.write(snapshot, nil) }
+
+// write writes the resume file, with what more adds.
+func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Tensor, metadata map[string]string) []Tensor) error {
 	metrics, err := s.dir.Metrics()
 	if err != nil {
 		return err
@@ -76,6 +100,9 @@ func (s *saver[T]) save(snapshot *training.Snapshot[T]) error {
 		metadata[fmt.Sprintf("%s%d.bound", prefixMachine, i)] = hexadecimal(a.Bound)
 		metadata[fmt.Sprintf("%s%d.last_rate", prefixMachine, i)] = hexadecimal(a.LastRate)
 	}
+	if more != nil {
+		tensors = more(tensors, metadata)
+	}
 	tensors = append(tensors, Tensor{Name: "step_sizes", Shape: []int{len(s.stepSizes)}, Data: s.stepSizes})
 	if err := s.dir.WriteFile(resumeName, func(w io.Writer) error { return writeSummed(w, tensors, metadata) }); err != nil {
 		return err
@@ -86,7 +113,7 @@ func (s *saver[T]) save(snapshot *training.Snapshot[T]) error {
 
 // accumulated names the slices of a machine's state.
 func accumulated(a pathkernel.Accumulators) map[string][]float64 {
-	return map[string][]float64{"contributions": a.Contributions, "path_kernel": a.PathKernel, "numerators": a.Numerators}
+	return map[string][]float64{"contributions": a.Contributions, "path_kernel": a.PathKernel, "numerators": a.Numerators, "regularization": a.Regularization}
 }
 
 func hexadecimal(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }

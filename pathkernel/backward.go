@@ -57,6 +57,20 @@ const (
 	backwardRows    = 64
 )
 
+// State returns Ψ (M·C, P) and β of the step accounted for last, the live values from which
+// the rest of the account goes on, beside the machine's own.
+func (b *Backward[T]) State() (psi []T, beta float64) { return b.psi, b.beta }
+
+// Restore copies a state of a path of the same shape.
+func (b *Backward[T]) Restore(psi []T, beta float64) error {
+	if len(psi) != len(b.psi) {
+		return fmt.Errorf("pathkernel: restore the account of machine %q of %d values: found %d", b.machine.Name, len(b.psi), len(psi))
+	}
+	copy(b.psi, psi)
+	b.beta = beta
+	return nil
+}
+
 // Rule returns the quadrature rule: a step's Nodes are those of the rule.
 func (b *Backward[T]) Rule() Rule { return b.rule }
 

@@ -8,13 +8,15 @@ type Accumulators struct {
 	Contributions []float64 // (M, C, N)
 	PathKernel    []float64 // as the machine's; empty without one
 	Numerators    []float64 // of a full kernel
-	Bound         float64   // the largest |ℓ′|/B
-	LastRate      float64   // η of the last step, for family flow
+	// Regularization is R (M, C), of a machine that is filled backwards.
+	Regularization []float64
+	Bound          float64 // the largest |ℓ′|/B
+	LastRate       float64 // η of the last step, for family flow
 }
 
 // Accumulators returns the state of the machine.
 func (m *Machine) Accumulators() Accumulators {
-	a := Accumulators{Contributions: m.contributions, PathKernel: m.pathKernel, Numerators: m.numerators, Bound: m.bound}
+	a := Accumulators{Contributions: m.contributions, PathKernel: m.pathKernel, Numerators: m.numerators, Regularization: m.regularization, Bound: m.bound}
 	if f, ok := m.Measure.(*flow); ok {
 		a.LastRate = f.last
 	}
@@ -30,6 +32,9 @@ func (m *Machine) Restore(a Accumulators) error {
 	copy(m.contributions, a.Contributions)
 	copy(m.pathKernel, a.PathKernel)
 	copy(m.numerators, a.Numerators)
+	if len(a.Regularization) == m.queries*m.outputs {
+		m.regularization = append([]float64(nil), a.Regularization...)
+	}
 	m.bound = a.Bound
 	if f, ok := m.Measure.(*flow); ok {
 		f.last = a.LastRate

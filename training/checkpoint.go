@@ -128,6 +128,15 @@ func ReadCheckpoint[T graphs.Float](path string, layout graphs.Layout) (*Snapsho
 	return DecodeCheckpoint[T](bytes.NewReader(file), path, layout)
 }
 
+// ReadCheckpointOf is ReadCheckpoint for a checkpoint that has to be that of a step.
+func ReadCheckpointOf[T graphs.Float](path string, layout graphs.Layout, step int) (*Snapshot[T], error) {
+	s, err := ReadCheckpoint[T](path, layout)
+	if err == nil && s.Step != step {
+		return nil, &CheckpointError{Path: path, Fault: fmt.Sprintf("it is of step %d", s.Step)}
+	}
+	return s, err
+}
+
 // DecodeCheckpoint reads and checks what EncodeCheckpoint wrote; errors name it as path.
 func DecodeCheckpoint[T graphs.Float](r io.Reader, path string, layout graphs.Layout) (*Snapshot[T], error) {
 	fail := func(err error, format string, args ...any) (*Snapshot[T], error) {

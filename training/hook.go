@@ -38,14 +38,9 @@ func (s *Step[T]) Factors() []graphs.Factor[T] { return s.gradient.Factors() }
 func (s *Step[T]) Rate() float64 { return s.LearningRate / float64(s.Size) }
 
 // Next returns the state after the step, from which the loop can go on: the start of
-// step Index+1, with weights of its own and the optimizer's live state. It is nil after
-// the last step.
-func (s *Step[T]) Next() *Snapshot[T] {
-	if s.next == nil {
-		return nil
-	}
-	return s.next()
-}
+// step Index+1, with weights of its own and the optimizer's live state; after the last step, the
+// state at the end.
+func (s *Step[T]) Next() *Snapshot[T] { return s.next() }
 
 // Hook sees every step of a loop. A hook that has one of the methods of Starter,
 // EpochHook and Stopper too has that called as well.

@@ -76,14 +76,20 @@ type Diverged struct {
 	// Largest is the tensor with the value of largest magnitude, when Tensor is empty.
 	Largest   string
 	Magnitude float64
+	// Lower is what to lower, training.optimizer.learning_rate when it is empty.
+	Lower string
 }
 
 // Error implements error.
 func (d *Diverged) Error() string {
-	if d.Tensor != "" {
-		return fmt.Sprintf("training diverged at step %d: tensor %q is not finite; lower training.optimizer.learning_rate", d.Step, d.Tensor)
+	lower := d.Lower
+	if lower == "" {
+		lower = "training.optimizer.learning_rate"
 	}
-	return fmt.Sprintf("training diverged at step %d: the loss is %.4g, beyond the limit of %.4g; no tensor is non-finite yet, the largest value, %.3g, is in tensor %q; lower training.optimizer.learning_rate, or raise training.loss_limit", d.Step, d.Loss, d.Limit, d.Magnitude, d.Largest)
+	if d.Tensor != "" {
+		return fmt.Sprintf("training diverged at step %d: tensor %q is not finite; lower %s", d.Step, d.Tensor, lower)
+	}
+	return fmt.Sprintf("training diverged at step %d: the loss is %.4g, beyond the limit of %.4g; no tensor is non-finite yet, the largest value, %.3g, is in tensor %q; lower %s, or raise training.loss_limit", d.Step, d.Loss, d.Limit, d.Magnitude, d.Largest, lower)
 }
 
 // Run trains from the initial weights. Cost of a step: 6·B·P FLOPs for dense layers
@@ -95,6 +101,14 @@ func (l *Loop[T]) Run(ctx context.Context) (Result[T], error) { return l.RunFrom
 // under way is finished, hooks that are Stoppers are called, and the error wraps the
 // cause.
 func (l *Loop[T]) RunFrom(ctx context.Context, from *Snapshot[T]) (Result[T], error) {
+	result, err := l.runFrom(ctx, from)
+	if d := (*Diverged)(nil); l.Flow != nil && errors.As(err, &d) {
+		d.Lower = "training.optimizer.fixed_step, max_step or the tolerances"
+	}
+	return result, err
+}
+
+func (l *Loop[T]) runFrom(ctx context.Context, from *Snapshot[T]) (Result[T], error) {
 	r, err := newRunner(l, from)
 	if err != nil {
 		return Result[T]{}, err

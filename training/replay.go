@@ -22,7 +22,8 @@ func (e *ReplayError) Error() string {
 
 // Replay regenerates the steps from ≤ s < to of a trajectory bit for bit and hands them
 // to the hooks, whose Finish is not called. It starts at the nearest checkpoint before, and
-// compares the weights with every checkpoint that it meets on the way, up to step to. The
+// compares the weights with every checkpoint that it meets on the way, going on to the first at or
+// after step to, so that a path of other options is noticed. The
 // loop's own hooks are not called. Segments are independent of each other: they may be replayed at the
 // same time or on other machines. It returns w_to.
 func Replay[T graphs.Float](ctx context.Context, l *Loop[T], t Trajectory, from, to int, hooks ...Hook[T]) ([]T, error) {
@@ -43,7 +44,7 @@ func Replay[T graphs.Float](ctx context.Context, l *Loop[T], t Trajectory, from,
 		return nil, fmt.Errorf("training: replay from step %d: %s has no checkpoint at or before it", from, t.Dir)
 	}
 	layout := l.Network.Layout()
-	start, err := ReadCheckpoint[T](t.Path(at), layout)
+	start, err := ReadCheckpointOf[T](t.Path(at), layout, at)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,15 @@ func Replay[T graphs.Float](ctx context.Context, l *Loop[T], t Trajectory, from,
 	if err != nil {
 		return nil, err
 	}
-	for r.step < to {
+	end := to
+	if i, _ := slices.BinarySearch(steps, to); i < len(steps) {
+		end = steps[i]
+	}
+	var weights []T
+	if at == to {
+		return start.Weights, nil
+	}
+	for r.step < end {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("training: replay stopped before step %d: %w", r.step, context.Cause(ctx))
 		}
@@ -64,25 +73,28 @@ func Replay[T graphs.Float](ctx context.Context, l *Loop[T], t Trajectory, from,
 		if err := r.move(step); err != nil {
 			return nil, err
 		}
-		if r.loop.Hooks = nil; r.step >= from {
+		if r.loop.Hooks = nil; r.step >= from && r.step < to {
 			r.loop.Hooks = hooks
 		}
 		if err := r.hooks(ctx, step); err != nil {
 			return nil, err
 		}
 		r.advance()
+		if r.step == to {
+			weights = slices.Clone(r.weights)
+		}
 		if _, recorded := slices.BinarySearch(steps, r.step); recorded {
 			if err := meets(r, t, layout); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return r.weights, nil
+	return weights, nil
 }
 
 // meets compares the weights with the checkpoint of the step.
 func meets[T graphs.Float](r *runner[T], t Trajectory, layout graphs.Layout) error {
-	recorded, err := ReadCheckpoint[T](t.Path(r.step), layout)
+	recorded, err := ReadCheckpointOf[T](t.Path(r.step), layout, r.step)
 	if err != nil {
 		return err
 	}

@@ -251,12 +251,40 @@ func TestDamagedCheckpointsAreNamed(t *testing.T) {
 	if _, err := Replay(context.Background(), l, Trajectory{t.TempDir()}, 0, 1); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
 		t.Errorf("an empty folder: %v", err)
 	}
+	// A checkpoint under the name of another, the end itself, and a segment that ends at none.
+	if err := os.WriteFile(path, mustRead(t, trajectory.Path(10)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Replay(context.Background(), l, trajectory, 7, 9); err == nil || !strings.Contains(err.Error(), "of step 10") {
+		t.Errorf("a checkpoint of another step: %v", err)
+	}
+	if err := os.WriteFile(path, whole, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if w, err := Replay(context.Background(), l, trajectory, l.Steps, l.Steps); err != nil || len(w) != len(l.Initial) {
+		t.Errorf("the end: %v", err)
+	}
+	seeded := small[float64](t)
+	seeded.Seed++
+	var elsewhere *ReplayError
+	if _, err := Replay(context.Background(), seeded, trajectory, 6, 8); !errors.As(err, &elsewhere) {
+		t.Errorf("another seed, a segment that ends at no checkpoint: %v", err)
+	}
 	other := small[float64](t)
 	other.LearningRate = 0.06
 	var miss *ReplayError
 	if _, err := Replay(context.Background(), other, trajectory, 0, 10); !errors.As(err, &miss) {
 		t.Errorf("another learning rate: %v", err)
 	}
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func TestHooksOfEpochsAndEarlyStops(t *testing.T) {

@@ -141,6 +141,9 @@ func (r *runner[T]) evaluate(all bool) (*Step[T], error) {
 	if r.limit == 0 && r.loop.LossLimit > 0 {
 		r.limit = r.loop.LossLimit * max(1, step.Loss)
 	}
+	if all {
+		step.next = r.snapshot
+	}
 	if err := diverged(g, step, r.limit); err != nil {
 		return nil, err
 	}

@@ -90,13 +90,12 @@ func (c *Checkpoints[T]) Step(_ context.Context, s *Step[T]) error {
 	return c.write(s.Next())
 }
 
-// Finish implements Hook. The optimizer's state is not known any more, and nobody goes on
-// from there.
+// Finish implements Hook.
 func (c *Checkpoints[T]) Finish(_ context.Context, s *Step[T]) error {
 	if s.Index+1 == c.written {
 		return nil
 	}
-	return c.write(&Snapshot[T]{Step: s.Index, Weights: s.Weights})
+	return c.write(s.Next())
 }
 
 // Stopped implements Stopper.

@@ -56,7 +56,9 @@ func killable() map[string][]string {
 	return map[string][]string{
 		"batches": append([]string{"training.steps=150", "training.batch_size=8", "training.schedule.kind=cosine", "machines=[{name: exact, family: exact, rule: gauss-2}, {name: flow, family: flow, rule: trapezoid}]", "path_kernel=full"}, small...),
 		"adam":    append(append([]string{"training.steps=600", "training.batch_size=8", "training.optimizer.kind=adamw", "training.optimizer.learning_rate=0.01"}, small...), none...),
-		"flow":    append([]string{"training.steps=5000", "training.optimizer.kind=flow", "training.optimizer.time=60", "machines=[{name: flow, family: flow, rule: trapezoid}]"}, small...),
+		"momentum": append([]string{"training.steps=200", "training.batch_size=8", "training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.01",
+			"machines=[{name: exact, family: exact, rule: gauss-2}, {name: left, family: exact, rule: left}]"}, small...),
+		"flow": append([]string{"training.steps=5000", "training.optimizer.kind=flow", "training.optimizer.time=60", "machines=[{name: flow, family: flow, rule: trapezoid}]"}, small...),
 	}
 }
 
@@ -98,7 +100,7 @@ func TestKilledRunsResumeToTheSameBytes(t *testing.T) {
 		took  time.Duration
 	}
 	wholes := make(map[string]whole)
-	names := []string{"batches", "adam", "flow"}
+	names := []string{"batches", "momentum", "adam", "flow"}
 	midway := 0
 	for kill := range kills {
 		name := names[kill%len(names)]
