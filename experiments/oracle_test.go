@@ -3,6 +3,7 @@ package experiments
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pkm/graphs"
@@ -123,6 +124,38 @@ func fastEqualsPlain[T graphs.Float](t *testing.T, engines []compute.Engine, n *
 				reused = plain // whatever it holds must not matter
 				if len(fast) != len(plain) || !(miss <= tolerance*scale) {
 					t.Errorf("%s kernel of %d and %d samples, symmetric %v, %s, %T: relative difference %.2g", form, queries, samples, symmetric, engine.Name(), w, miss/scale)
+				}
+			}
+		}
+	}
+}
+
+// The same call gives the same bits, wherever Go places the memory of small slices: some
+// BLAS sum in another order at another alignment.
+func TestKernelsRepeat(t *testing.T) {
+	engine := gonum(t)
+	for name, n := range oracleCases(t) {
+		random := rand.New(rand.NewPCG(1, 2))
+		draw := func(size int) []float32 {
+			v := make([]float32, size)
+			for i := range v {
+				v[i] = float32(random.NormFloat64())
+			}
+			return v
+		}
+		w, x := draw(n.Parameters()), draw(3*n.Input().Size())
+		for _, form := range []pathkernel.Form{pathkernel.FullForm, pathkernel.TraceForm} {
+			var first []float64
+			for range 12 {
+				kernel, err := pathkernel.TangentKernel(engine, form, factorsBy(t, graphs.Stacked, engine, n, w, x), nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first == nil {
+					first = kernel
+				}
+				if !slices.Equal(kernel, first) {
+					t.Fatalf("%s, %s: another run gives other bits", name, form)
 				}
 			}
 		}

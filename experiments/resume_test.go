@@ -165,6 +165,22 @@ func TestResumeOfAnAccount(t *testing.T) {
 	}
 }
 
+// An interval longer than the clock counts is never over, not always.
+func TestSavesWaitForTheirInterval(t *testing.T) {
+	c, err := Parse("t", []byte("name: t\n"), "yaml", []string{"data.train=20", "data.query=3", "network.hidden=[4]", "training.steps=4", "training.checkpoints.save=1e12"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t), Progress: func(Progress) {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(resumeName))); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("saved before the interval was over: %v", err)
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // alter changes a file for the rest of a test.
 func alter(t *testing.T, path string, edit func([]byte) []byte) {
 	t.Helper()
