@@ -28,7 +28,7 @@ func (e *experiment[T]) checkpoints() *training.Checkpoints[T] {
 	if e.config.Precision == "float32" {
 		size = 4
 	}
-	return &training.Checkpoints[T]{Layout: layout, Every: e.config.Training.spacing(e.config.Training.tensors() * size * float64(layout.Size())),
+	return &training.Checkpoints[T]{Every: e.config.Training.spacing(e.config.Training.tensors() * size * float64(layout.Size())),
 		Write: func(s *training.Snapshot[T]) error {
 			if err := e.dir.WriteFile("trajectory/"+training.CheckpointName(s.Step), func(w io.Writer) error { return training.EncodeCheckpoint(w, layout, s) }); err != nil {
 				return err

@@ -110,15 +110,3 @@ func (n *Network) Layout() Layout { return slices.Clone(n.layout) }
 
 // Parameters returns P, the number of weights.
 func (n *Network) Parameters() int { return n.layout.Size() }
-
-// Widths returns the number of values that one sample has in the network, the sum
-// over the outputs of all layers.
-func (n *Network) Widths() int { return widths(n.layers) }
-
-func widths(layers []placed) int {
-	sum := 0
-	for _, l := range layers {
-		sum += l.out.Size() + widths(l.block) + widths(l.shortcut)
-	}
-	return sum
-}

@@ -93,7 +93,7 @@ func record[T graphs.Float](t *testing.T, l *Loop[T], every int) (Trajectory, *k
 	t.Helper()
 	trajectory, kept := Trajectory{t.TempDir()}, newKeeper[T]()
 	layout := l.Network.Layout()
-	l.Hooks = []Hook[T]{kept, &Checkpoints[T]{Layout: layout, Every: every, Write: func(s *Snapshot[T]) error {
+	l.Hooks = []Hook[T]{kept, &Checkpoints[T]{Every: every, Write: func(s *Snapshot[T]) error {
 		return WriteCheckpoint(trajectory.Path(s.Step), layout, s)
 	}}}
 	result, err := l.Run(context.Background())
@@ -334,7 +334,7 @@ func ExampleReplay() {
 	}
 	defer os.RemoveAll(dir)
 	trajectory, layout := Trajectory{dir}, l.Network.Layout()
-	l.Hooks = []Hook[float64]{&Checkpoints[float64]{Layout: layout, Every: 10, Write: func(s *Snapshot[float64]) error {
+	l.Hooks = []Hook[float64]{&Checkpoints[float64]{Every: 10, Write: func(s *Snapshot[float64]) error {
 		return WriteCheckpoint(trajectory.Path(s.Step), layout, s)
 	}}}
 	result, err := l.Run(context.Background())

@@ -66,8 +66,7 @@ func CheckpointSpacing(steps int, each, disk float64) int {
 // is stopped. A checkpoint of step s+1 is written by the hooks of step s: hooks before it have
 // taken all steps up to s.
 type Checkpoints[T graphs.Float] struct {
-	Layout graphs.Layout
-	Every  int // ≥ 1
+	Every int // ≥ 1
 	// Write writes a snapshot, as WriteCheckpoint does.
 	Write func(s *Snapshot[T]) error
 
