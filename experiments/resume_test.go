@@ -152,6 +152,12 @@ func TestResumeOfAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err != nil {
+		// Interrupted once more before it goes on: what is saved stays the account's.
+		ended, end := context.WithCancel(context.Background())
+		end()
+		if err := Execute(ended, c, Options{Dir: dir, Engine: gonum(t), Resume: true}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
 		if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t), Resume: true}); err != nil {
 			t.Fatal(err)
 		}

@@ -69,8 +69,14 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 // The prefixes of the tensors and metadata of a resume file.
 const prefixState, prefixMachine, metaAccounted = "training.", "machine.", "accounted"
 
-// save writes the resume file.
-func (s *saver[T]) save(snapshot *training.Snapshot[T]) error { return s.write(snapshot, nil) }
+// save writes the resume file with a state of training. A run that was resumed in its account
+// has one that is further: the machines hold a part of the account already.
+func (s *saver[T]) save(snapshot *training.Snapshot[T]) error {
+	if s.saved != nil && s.saved.accounted >= 0 {
+		return nil
+	}
+	return s.write(snapshot, nil)
+}
 
 // write writes the resume file, with what more adds.
 func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Tensor, metadata map[string]string) []Tensor) error {
