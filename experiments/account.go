@@ -22,6 +22,9 @@ type accountant[T graphs.Float] struct {
 	query    []*graphs.Jacobian[T]       // one for each node
 	gradient map[int]*graphs.Gradient[T] // by size of batch
 	point    []T
+	refiner  *refiner[T]
+	outputs  *graphs.Forward[T]    // of the query
+	after    []float64             // f(x; w_{s+1}) (M, C), nil: not known yet
 	snapshot *training.Snapshot[T] // of the end of training
 }
 
@@ -34,7 +37,8 @@ type recorded[T graphs.Float] struct {
 
 // account fills the machines. Memory: M·C·P for each, and the weights of a segment.
 func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], save *saver[T]) error {
-	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]), point: make([]T, e.network.Parameters())}
+	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]), point: make([]T, e.network.Parameters()),
+		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries}}
 	for _, m := range e.machines {
 		b, err := pathkernel.NewBackward[T](e.options.Engine, m, e.network.Parameters())
 		if err != nil {
@@ -54,6 +58,13 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 			return err
 		}
 		a.query = append(a.query, j)
+	}
+	var err error
+	if a.outputs, err = graphs.NewForward[T](e.network, e.options.Engine, len(e.query.Labels)); err != nil {
+		return err
+	}
+	if err := a.outputs.SetInputs(e.queries); err != nil {
+		return err
 	}
 	trajectory := training.Trajectory{Dir: filepath.Join(e.dir.path, "trajectory")}
 	starts, err := trajectory.Steps()
@@ -81,7 +92,7 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 			return err
 		}
 		for i, step := range slices.Backward(segment.steps) {
-			if err := a.step(step); err != nil {
+			if err := a.step(start+i, step); err != nil {
 				return fmt.Errorf("account for step %d: %w", start+i, err)
 			}
 			if ctx.Err() != nil {
@@ -116,7 +127,7 @@ func (s *segment[T]) Step(_ context.Context, step *training.Step[T]) error {
 func (s *segment[T]) Finish(context.Context, *training.Step[T]) error { return nil }
 
 // step accounts for one step.
-func (a *accountant[T]) step(r recorded[T]) error {
+func (a *accountant[T]) step(index int, r recorded[T]) error {
 	gradient, err := a.gradients(r)
 	if err != nil {
 		return err
@@ -131,7 +142,11 @@ func (a *accountant[T]) step(r recorded[T]) error {
 		}
 		factors[k] = convert(a.query[k].Factors())
 	}
-	for _, b := range a.backward {
+	before, err := a.change(r)
+	if err != nil {
+		return err
+	}
+	for i, b := range a.backward {
 		step := &pathkernel.LinearStep[T]{
 			Clip: r.update.Clip, L2: r.update.L2, Beta: r.update.Beta, Decay: r.update.Decay,
 			A: pathkernel.Diagonal(r.update.A), E: pathkernel.Diagonal(r.update.E), F: pathkernel.Diagonal(r.update.F),
@@ -141,11 +156,41 @@ func (a *accountant[T]) step(r recorded[T]) error {
 			k, _ := slices.BinarySearch(a.nodes, t)
 			step.Nodes = append(step.Nodes, factors[k])
 		}
+		if m := a.machines[i]; m.Adaptive != nil {
+			known := &measured[T]{weights: r.weights, delta: r.delta, nodes: step.Nodes, before: before, after: a.after}
+			for _, factors := range step.Nodes {
+				known.slopes = append(known.slopes, pathkernel.Apply(a.options.Engine, factors, r.delta))
+			}
+			if _, step.Refined, err = a.refiner.certify(m, index, known); err != nil {
+				return err
+			}
+		}
 		if err := b.Step(step); err != nil {
 			return err
 		}
 	}
+	a.after = before
 	return nil
+}
+
+// change evaluates the outputs at both ends of a step, where a machine asks for them.
+func (a *accountant[T]) change(r recorded[T]) (before []float64, err error) {
+	if !slices.ContainsFunc(a.machines, func(m *pathkernel.Machine) bool { return m.Adaptive != nil }) {
+		return nil, nil
+	}
+	if a.after == nil {
+		for i, w := range r.weights {
+			a.point[i] = w + r.delta[i]
+		}
+		if err := a.outputs.Run(a.point); err != nil {
+			return nil, err
+		}
+		a.after = widen(a.outputs.Outputs())
+	}
+	if err := a.outputs.Run(r.weights); err != nil {
+		return nil, err
+	}
+	return widen(a.outputs.Outputs()), nil
 }
 
 // gradients evaluates the factors of g_i for the step's batch.

@@ -72,15 +72,20 @@ func label(runs []*Run, i int) string {
 }
 
 // Compare writes a table with a row per machine of each run, after a row with
-// the figures of the run's network. A figure that a row does not have is a dash.
+// the figures of the run's network. The certificate is the largest sum over steps of what a
+// quadrature missed. A figure that a row does not have is a dash.
 func Compare(w io.Writer, runs []*Run) error {
-	rows := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "argmax agreement", "query accuracy", "train loss", "query loss"}}
+	rows := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
 	for i, r := range runs {
 		run, n := label(runs, i), r.Summary.Network
-		rows = append(rows, []string{run, "(network)", "-", "-", "-", "-", number(n.QueryAccuracy), number(n.TrainLoss), number(n.QueryLoss)})
+		rows = append(rows, []string{run, "(network)", "-", "-", "-", "-", "-", number(n.QueryAccuracy), number(n.TrainLoss), number(n.QueryLoss)})
 		for _, m := range r.Summary.Machines {
 			f := m.Figures
-			rows = append(rows, []string{run, m.Name, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError),
+			certificate := "-"
+			if f.Certificate != nil {
+				certificate = number(f.Certificate.AccumulatedResidual)
+			}
+			rows = append(rows, []string{run, m.Name, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), certificate,
 				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
 		}
 	}

@@ -17,6 +17,7 @@ package experiments
 //	example  a value to show where the default is empty
 //	of       the kinds (values of the key kind beside it) that have the key,
 //	         separated by spaces; every kind without it
+//	when     "key word": only where the key beside it is that word
 //	also     names that the key goes by elsewhere, to suggest it
 //
 // Obtain one from [Load] or [Parse]; after changing one, call [Config.Validate].
@@ -173,4 +174,8 @@ type Machine struct {
 	Name   string `yaml:"name" form:"folder"` // also its folder under arrays/
 	Family string `yaml:"family" oneof:"exact flow"`
 	Rule   string `yaml:"rule"`
+	// Tolerance is the largest error of any output over the whole run, of which each step may
+	// take its part, and MaxNodes the Jacobians that a query may take in a step to keep to it.
+	Tolerance float64 `yaml:"tolerance" when:"rule adaptive" default:"1e-9" above:"0" also:"tol atol"`
+	MaxNodes  int     `yaml:"max_nodes" when:"rule adaptive" default:"512" min:"9" max:"1000000"`
 }

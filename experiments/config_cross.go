@@ -14,6 +14,8 @@ const (
 	allRules   = "for family exact " + exactRules + "; for family flow " + flowRules
 	exactRules = "left, trapezoid, midpoint-K, gauss-K with K from 1 to 64, adaptive"
 	flowRules  = "left, trapezoid"
+
+	adaptiveRule = "adaptive"
 )
 
 // Rules returns the quadrature rules of a machine family, exact or flow; none
@@ -114,6 +116,11 @@ func (v *validator) machines(machines []Machine) {
 		}
 		if strings.HasSuffix(strings.ToLower(m.Name), ".npy") {
 			v.fail(path+".name", ConfigError{Found: word(m.Name), Fault: "which may be the name of an array", Allowed: "a name without .npy"})
+		}
+		for _, key := range []string{"tolerance", "max_nodes"} {
+			if _, given := v.origins[path+"."+key]; given && m.Rule != adaptiveRule {
+				v.fail(path+"."+key, ConfigError{Fault: "given while " + path + ".rule is " + word(m.Rule), Allowed: "only with rule: adaptive"})
+			}
 		}
 		rules := Rules(m.Family)
 		if rules == nil || slices.Contains(rules, m.Rule) {

@@ -20,6 +20,14 @@ func (f *field) of(kind string) bool {
 	return !limited || slices.Contains(strings.Fields(kinds), kind)
 }
 
+// applies reports whether the section with that value has the key sub, which the tag when
+// limits to a word of another key.
+func (f *field) applies(sub *field, section reflect.Value) bool {
+	key, word, limited := strings.Cut(sub.tag.Get("when"), " ")
+	i := slices.IndexFunc(f.children, func(other *field) bool { return other.key == key })
+	return !limited || i >= 0 && section.Field(i).String() == word
+}
+
 // kinds returns the words for the kind of a section that has to say its kind;
 // none for any other.
 func (f *field) kinds() []string {

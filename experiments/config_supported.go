@@ -10,11 +10,6 @@ import (
 func (v *validator) supported(c *Config) {
 	v.only("data.source", c.Data.Source, "digits")
 	v.machinesSupported(c)
-	for i, m := range c.Machines {
-		if m.Rule == "adaptive" {
-			v.notYet(itemPath("machines", i)+".rule", m.Rule, strings.ReplaceAll(exactRules, ", adaptive", ""))
-		}
-	}
 }
 
 // machinesSupported records what no machine can account for.

@@ -26,7 +26,7 @@ func writeSection(b *strings.Builder, f *field, value reflect.Value, indent stri
 	for i, sub := range f.children {
 		v := value.Field(i)
 		switch {
-		case !sub.of(kind):
+		case !sub.of(kind), !f.applies(sub, value):
 		case sub.isSection():
 			fmt.Fprintf(b, "%s%s:\n", indent, sub.key)
 			writeSection(b, sub, v, indent+"  ")
@@ -63,7 +63,7 @@ func flow(f *field, value reflect.Value) string {
 	case reflect.Struct:
 		kind, _ := f.kindOf(value)
 		for i, sub := range f.children {
-			if !sub.of(kind) {
+			if !sub.of(kind) || !f.applies(sub, value) {
 				continue
 			}
 			parts = append(parts, sub.key+": "+flow(sub, value.Field(i)))

@@ -166,7 +166,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	}
 	kernel := pathkernel.Kernel(c.PathKernel)
 	for _, m := range c.Machines {
-		machine, err := m.build(kernel, len(e.query.Labels), e.classes, len(e.train.Labels))
+		machine, err := m.build(kernel, len(e.query.Labels), e.classes, len(e.train.Labels), c.Training.Steps)
 		if err != nil {
 			return err
 		}
@@ -233,17 +233,29 @@ func (e *experiment[T]) resume() error {
 	return err
 }
 
-// build returns the empty machine of a configuration.
-func (m Machine) build(kernel pathkernel.Kernel, queries, outputs, samples int) (*pathkernel.Machine, error) {
-	rule, err := pathkernel.ParseRule(m.Rule)
-	if err != nil {
-		return nil, err
+// build returns the empty machine of a configuration, for a run of so many steps.
+func (m Machine) build(kernel pathkernel.Kernel, queries, outputs, samples, steps int) (*pathkernel.Machine, error) {
+	var adaptive *pathkernel.Adaptive
+	var rule pathkernel.Rule
+	if m.Rule == adaptiveRule {
+		adaptive = &pathkernel.Adaptive{Tolerance: m.Tolerance / float64(steps), MaxNodes: m.MaxNodes}
+		rule = adaptive.Base()
+	} else {
+		var err error
+		if rule, err = pathkernel.ParseRule(m.Rule); err != nil {
+			return nil, err
+		}
 	}
 	measure, err := pathkernel.NewMeasure(m.Family, rule)
 	if err != nil {
 		return nil, err
 	}
-	return pathkernel.NewMachine(m.Name, measure, kernel, queries, outputs, samples)
+	machine, err := pathkernel.NewMachine(m.Name, measure, kernel, queries, outputs, samples)
+	if err != nil {
+		return nil, err
+	}
+	machine.Adaptive = adaptive
+	return machine, nil
 }
 
 // run trains.

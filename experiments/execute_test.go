@@ -125,6 +125,9 @@ func TestRunDirectory(t *testing.T) {
 			}
 			for _, m := range []string{"exact", "trapezoid", "flow"} {
 				want[m+"/contributions"], want[m+"/regularization"], want[m+"/residual"] = []int{7, 10, 40}, []int{7, 10}, []int{7, 10}
+				if m != "flow" {
+					want[m+"/step_residual_max"], want[m+"/step_residual_sum"], want[m+"/nodes_by_query"], want[m+"/nodes_by_step"] = []int{7}, []int{7}, []int{7}, []int{5}
+				}
 				switch kernel {
 				case "trace":
 					want[m+"/path_kernel"] = []int{7, 40}

@@ -240,6 +240,7 @@ func (v *verifier) verifyMachine(name string) (checked, holds bool) {
 		v.add(StatusOK, subject, "identity holds to %.2g, rounding explains up to %.2g; largest residual %.3g", deviation, tolerance, maxAbs(residual))
 	}
 	v.verifyCoefficients(name, d)
+	v.verifyCertificate(name, d)
 	v.verifyFigures(name, d, tolerance)
 	return true, holds
 }

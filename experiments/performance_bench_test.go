@@ -261,7 +261,7 @@ func BenchmarkTrackedStep(b *testing.B) {
 	b.Run("plain", func(b *testing.B) { run(b) })
 	for _, rule := range []string{"gauss-3", "trapezoid"} {
 		b.Run(rule, func(b *testing.B) {
-			machine, err := Machine{"exact", "exact", rule}.build(pathkernel.NoKernel, queries, 10, samples)
+			machine, err := Machine{Name: "exact", Family: "exact", Rule: rule}.build(pathkernel.NoKernel, queries, 10, samples, 1)
 			if err != nil {
 				b.Fatal(err)
 			}

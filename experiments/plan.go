@@ -164,7 +164,7 @@ func (p *Plan) add(what string, bytes float64, lessen string) {
 func (c *Config) nodes() (int, error) {
 	var all []float64
 	for _, m := range c.Machines {
-		machine, err := m.build(pathkernel.NoKernel, 1, 1, 1)
+		machine, err := m.build(pathkernel.NoKernel, 1, 1, 1, 1)
 		if err != nil {
 			return 0, err
 		}

@@ -100,6 +100,8 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 			s.machines[i].Numerators = values
 		case "regularization":
 			s.machines[i].Regularization = values
+		case "certificate":
+			s.machines[i].Certificate = values
 		case "psi":
 			s.psi[i], _ = t.Data.([]T)
 		}

@@ -34,12 +34,26 @@ type NetworkFigures struct {
 // MachineFigures compare a kernel machine's predictions ŷ with the trained
 // network's outputs f(w_S), over all queries and outputs.
 type MachineFigures struct {
-	MaxAbsError     Figure        `json:"max_abs_error"`    // max|ŷ − f(w_S)|
-	RMSE            Figure        `json:"rmse"`             // √mean (ŷ − f(w_S))²
-	RelativeError   Figure        `json:"relative_error"`   // max|ŷ − f(w_S)| / max|f(w_S) − f(w_0)|
-	ArgmaxAgreement Figure        `json:"argmax_agreement"` // share of queries given the same class by both
-	QueryAccuracy   Figure        `json:"query_accuracy"`   // share of queries that ŷ classifies correctly
+	MaxAbsError     Figure        `json:"max_abs_error"`         // max|ŷ − f(w_S)|
+	RMSE            Figure        `json:"rmse"`                  // √mean (ŷ − f(w_S))²
+	RelativeError   Figure        `json:"relative_error"`        // max|ŷ − f(w_S)| / max|f(w_S) − f(w_0)|
+	ArgmaxAgreement Figure        `json:"argmax_agreement"`      // share of queries given the same class by both
+	QueryAccuracy   Figure        `json:"query_accuracy"`        // share of queries that ŷ classifies correctly
+	Certificate     *Certificate  `json:"certificate,omitempty"` // of a machine that integrates within steps
 	Conditioning    *Conditioning `json:"conditioning,omitempty"`
+}
+
+// Certificate says how exact an account is, and what that took: what the quadrature missed
+// of the outputs' change in every step, which is known without it.
+type Certificate struct {
+	Tolerance           *Figure `json:"tolerance,omitempty"`  // of the run, of an adaptive machine
+	LargestResidual     Figure  `json:"largest_residual"`     // of any step, query and output
+	AccumulatedResidual Figure  `json:"accumulated_residual"` // the largest sum over steps of any query
+	WorstStep           int     `json:"worst_step"`           // of the largest residual, −1: none
+	WorstQuery          int     `json:"worst_query"`
+	Nodes               int     `json:"nodes"`      // Jacobians of single queries that were evaluated
+	Refined             int     `json:"refined"`    // quadratures of a query's step that were refined
+	Shortfalls          int     `json:"shortfalls"` // of these, that ran out of nodes above the tolerance
 }
 
 // Conditioning says how far the coefficients a = −∫Kℓ′dτ / ∫K dτ can be

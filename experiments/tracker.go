@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"pkm/graphs"
 	"pkm/internal/compute"
@@ -27,6 +28,7 @@ type tracker[T graphs.Float] struct {
 	// streams: contributions are added while training goes on; otherwise an accountant adds
 	// them afterwards, and only path kernels are added here.
 	streams bool
+	refiner *refiner[T]
 	watch   int                // the machine whose step residual is reported, −1: none
 	after   *graphs.Forward[T] // f(x; w_{s+1}) of the query
 	before  []float64          // f(x; w_s) of the query (M, C)
@@ -56,7 +58,8 @@ func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machin
 	}
 	width := n.Input().Size()
 	t := &tracker[T]{engine: engine, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
-		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, streams: true, residual: math.NaN()}
+		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, streams: true, residual: math.NaN(),
+		refiner: &refiner[T]{network: n, engine: engine, queries: query}}
 	queries := len(query) / width
 	for range t.nodes {
 		j, err := graphs.NewJacobian[T](n, engine, queries)
@@ -76,7 +79,7 @@ func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machin
 	}
 	best := 0
 	for i, m := range machines {
-		if order := pathkernel.Order(m.Measure); order > best {
+		if order := pathkernel.Order(m.Measure); order > best || order == best && m.Adaptive != nil {
 			best, t.watch = order, i
 		}
 	}
@@ -141,10 +144,10 @@ func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 		return err
 	}
 	nodes := t.factors(func(j int) int { return j })
-	if err := t.add(nodes, s); err != nil {
+	if err := t.certify(nodes, s); err != nil {
 		return err
 	}
-	return t.measure(nodes, s)
+	return t.add(nodes, s)
 }
 
 // evaluate runs the query's Jacobian at w_s + tΔ_s for every node t. The end of
@@ -235,9 +238,9 @@ func (t *tracker[T]) resume(w []T) error {
 	return nil
 }
 
-// measure evaluates the query after the step, and the residual of the watched
-// machine in it: f(x; w_{s+1}) − f(x; w_s) − Σ_k ω_k J(x; w_s+t_kΔ_s)Δ_s.
-func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+// certify evaluates the query after the step, and what the quadrature of every machine misses
+// of it: f(x; w_{s+1}) − f(x; w_s) − Σ_k ω_k J(x; w_s+t_kΔ_s)Δ_s. Adaptive machines are refined.
+func (t *tracker[T]) certify(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
 	for i, w := range s.Weights {
 		t.point[i] = w + s.Delta[i]
 	}
@@ -245,29 +248,57 @@ func (t *tracker[T]) measure(nodes [][]pathkernel.Factor[T], s *training.Step[T]
 		return fmt.Errorf("the query's outputs after step %d: %w", s.Index, err)
 	}
 	after := widen(t.after.Outputs())
-	if t.watch >= 0 && t.rate > 0 {
-		miss := make([]float64, len(after))
-		for i := range miss {
-			miss[i] = after[i] - t.before[i]
+	changes := make([][]float64, len(nodes)) // J·Δ at each node (M, C)
+	t.engine.Tiles(len(nodes), 1, func(j, _ int) {
+		if t.certified(j) {
+			changes[j] = pathkernel.Apply(t.engine, nodes[j], s.Delta)
 		}
-		weights, changes := t.path.Weights(t.watch), make([][]float64, len(nodes))
-		t.engine.Tiles(len(nodes), 1, func(j, _ int) {
-			if weights[j] != 0 {
-				changes[j] = pathkernel.Apply(t.engine, nodes[j], s.Delta)
-			}
-		})
-		for j, change := range changes {
-			for i, c := range change {
-				miss[i] -= weights[j] / t.rate * c
-			}
+	})
+	for i, m := range t.machines {
+		rule, exact := m.Rule()
+		if !exact || m.Adaptive != nil && !t.streams {
+			continue // the accountant's
 		}
-		t.residual = 0
-		for _, r := range miss {
-			t.residual = max(t.residual, math.Abs(r))
+		at := t.places(rule)
+		step := measured[T]{weights: s.Weights, delta: s.Delta, nodes: choose(nodes, at), slopes: choose(changes, at), before: t.before, after: after}
+		meshes, refined, err := t.refiner.certify(m, s.Index, &step)
+		if err != nil {
+			return fmt.Errorf("refine step %d of machine %q: %w", s.Index, m.Name, err)
+		}
+		if err := t.path.Refine(i, nodes, refined); err != nil {
+			return err
+		}
+		if i == t.watch {
+			t.residual = unrefined(step.residuals, meshes, t.refiner.network.Outputs())
 		}
 	}
 	t.before = after
 	return nil
+}
+
+// certified reports whether a machine that integrates within steps has the node.
+func (t *tracker[T]) certified(node int) bool {
+	return slices.ContainsFunc(t.machines, func(m *pathkernel.Machine) bool {
+		rule, exact := m.Rule()
+		return exact && slices.Contains(rule.Nodes, t.nodes[node])
+	})
+}
+
+// places returns where the nodes of a rule are among all.
+func (t *tracker[T]) places(rule pathkernel.Rule) (at []int) {
+	for _, node := range rule.Nodes {
+		j, _ := slices.BinarySearch(t.nodes, node)
+		at = append(at, j)
+	}
+	return at
+}
+
+// choose returns some of a list.
+func choose[V any](all []V, at []int) (some []V) {
+	for _, j := range at {
+		some = append(some, all[j])
+	}
+	return some
 }
 
 // Finish implements training.Hook.

@@ -177,12 +177,12 @@ func trackerEqualsPlainTwin(t *testing.T, hidden string, samples, queries, class
 			if err != nil {
 				t.Fatal(err)
 			}
-			machine, err := Machine{name, "exact", name}.build(kernel, queries, classes, samples)
+			machine, err := Machine{Name: name, Family: "exact", Rule: name}.build(kernel, queries, classes, samples, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			// A second machine, so that nodes are shared and told apart.
-			other, err := Machine{"flow", "flow", "trapezoid"}.build(kernel, queries, classes, samples)
+			other, err := Machine{Name: "flow", Family: "flow", Rule: "trapezoid"}.build(kernel, queries, classes, samples, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +273,7 @@ func TestTrackerBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	machine, err := c.Machines[0].build(pathkernel.FullKernel, 7, classes, 40)
+	machine, err := c.Machines[0].build(pathkernel.FullKernel, 7, classes, 40, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -244,11 +244,11 @@ func TestCompare(t *testing.T) {
 	var out strings.Builder
 	must(t, Compare(&out, []*Run{a, &b}))
 	const want = `
-run     machine    max abs error  rmse  relative error  argmax agreement  query accuracy  train loss  query loss
-small   (network)              -     -               -                 -               1       0.125         0.5
-small   exact                  2  1.01             1.6               0.5             0.5           -           -
-ünlike  (network)              -     -               -                 -               1       0.125         0.5
-ünlike  domingos         1.5e-09     3           1e-10                 1           0.333           -           -
+run     machine    max abs error  rmse  relative error  certificate  argmax agreement  query accuracy  train loss  query loss
+small   (network)              -     -               -            -                 -               1       0.125         0.5
+small   exact                  2  1.01             1.6            -               0.5             0.5           -           -
+ünlike  (network)              -     -               -            -                 -               1       0.125         0.5
+ünlike  domingos         1.5e-09     3           1e-10            -                 1           0.333           -           -
 `
 	if out.String() != want[1:] {
 		t.Errorf("table is\n%s", out.String())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"pkm/pathkernel"
 	"pkm/training"
@@ -173,6 +174,9 @@ func (e *experiment[T]) writeFigures(machine *pathkernel.Machine, m, c, n int) (
 	if err != nil {
 		return figures, err
 	}
+	if figures.Certificate, err = e.writeCertificate(machine); err != nil {
+		return figures, err
+	}
 	if machine.Kernel() != pathkernel.NoKernel {
 		k := machine.Conditioning()
 		figures.Conditioning = &Conditioning{Threshold: Figure(k.Threshold), SmallKernels: k.SmallKernel}
@@ -184,4 +188,43 @@ func (e *experiment[T]) writeFigures(machine *pathkernel.Machine, m, c, n int) (
 		}
 	}
 	return figures, WriteArray(e.dir, machine.Name+"/residual", []int{m, c}, d.Residual())
+}
+
+// writeCertificate writes what a machine's quadrature missed and took, by query and by step, and
+// returns the figures of it; nil for a machine without a certificate.
+func (e *experiment[T]) writeCertificate(machine *pathkernel.Machine) (*Certificate, error) {
+	c := machine.Certificate()
+	if c == nil {
+		return nil, nil
+	}
+	for _, a := range []struct {
+		name   string
+		values []float64
+	}{{"step_residual_max", c.Largest}, {"step_residual_sum", c.Accumulated}} {
+		if err := WriteArray(e.dir, machine.Name+"/"+a.name, []int{len(a.values)}, a.values); err != nil {
+			return nil, err
+		}
+	}
+	nodes := 0
+	for _, a := range []struct {
+		name   string
+		values []float64
+	}{{"nodes_by_query", c.Nodes}, {"nodes_by_step", c.StepNodes}} {
+		whole := make([]int64, len(a.values))
+		nodes = 0
+		for i, v := range a.values {
+			whole[i] = int64(v)
+			nodes += int(v)
+		}
+		if err := WriteArray(e.dir, machine.Name+"/"+a.name, []int{len(whole)}, whole); err != nil {
+			return nil, err
+		}
+	}
+	figures := &Certificate{LargestResidual: Figure(slices.Max(c.Largest)), AccumulatedResidual: Figure(slices.Max(c.Accumulated)),
+		WorstStep: int(c.WorstStep), WorstQuery: int(c.WorstQuery), Nodes: nodes, Refined: int(c.Refined), Shortfalls: int(c.Shortfalls)}
+	if a := machine.Adaptive; a != nil {
+		whole := Figure(a.Tolerance * float64(e.config.Training.Steps))
+		figures.Tolerance = &whole
+	}
+	return figures, nil
 }

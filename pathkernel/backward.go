@@ -93,6 +93,10 @@ func (b *Backward[T]) layer(s *LinearStep[T], layer int) {
 	g := &s.Gradient[layer]
 	width := g.gradientWidth()
 	query, train := b.columnsOf(s.Nodes, layer), b.columnsOf([][]Factor[T]{s.Gradient}, layer)
+	refined := make(map[int]refinedColumns[T], len(s.Refined))
+	for _, r := range s.Refined {
+		refined[r.Query] = refinedColumns[T]{r.Weights, b.columnsOf([][]Factor[T]{r.Factors}, layer)[0]}
+	}
 	for lo := 0; lo < width; lo += backwardColumns {
 		hi := min(lo+backwardColumns, width)
 		n := hi - lo
@@ -107,12 +111,12 @@ func (b *Backward[T]) layer(s *LinearStep[T], layer int) {
 				train[0](i, lo, hi, 1, to)
 			}
 		})
-		b.chunk(s, g.Weight+lo, lo, hi, query, gradients)
+		b.chunk(s, g.Weight+lo, lo, hi, query, refined, gradients)
 	}
 }
 
 // chunk accounts for columns lo to hi of a layer, at offset of the flat weights.
-func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []columns[T], gradients []T) {
+func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []columns[T], refined map[int]refinedColumns[T], gradients []T) {
 	m := b.machine
 	n, rows := hi-lo, m.queries*m.outputs
 	batch := len(gradients) / n
@@ -129,8 +133,14 @@ func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []column
 		φ, χ, product := b.phi[worker][:n], b.chi[worker][:(last-first)*n], b.products[worker][:(last-first)*batch]
 		for r := first; r < last; r++ {
 			clear(φ)
-			for k, ω := range b.rule.Weights {
-				query[k](r, lo, hi, T(ω), φ)
+			if mesh, ok := refined[r/m.outputs]; ok {
+				for k, ω := range mesh.weights {
+					mesh.columns(k*m.outputs+r%m.outputs, lo, hi, T(ω), φ)
+				}
+			} else {
+				for k, ω := range b.rule.Weights {
+					query[k](r, lo, hi, T(ω), φ)
+				}
 			}
 			ψ, χ := b.psi[r*b.size+offset:][:n], χ[(r-first)*n:][:n]
 			combine(ψ, χ, φ, T(b.beta), e, a, f)
@@ -172,6 +182,12 @@ func diagonalOf[T Float](d Diagonal, offset, n int) []T {
 // columns adds weight times the columns lo to hi of the formed gradient of row r (a
 // sample and a seed) of a layer.
 type columns[T Float] func(r, lo, hi int, weight T, to []T)
+
+// refinedColumns are those of one query's mesh, a row for each node and output.
+type refinedColumns[T Float] struct {
+	weights []float64
+	columns columns[T]
+}
 
 // columnsOf returns the columns of a layer's gradient at each node.
 func (b *Backward[T]) columnsOf(nodes [][]Factor[T], layer int) []columns[T] {

@@ -24,6 +24,9 @@ func Kernels() []Kernel { return []Kernel{TraceKernel, FullKernel, NoKernel} }
 type Machine struct {
 	Name    string
 	Measure Measure
+	// Adaptive refines what the measure's rule, its Base, leaves above the tolerance; nil for
+	// other rules. See Path.Refine and LinearStep.Refined.
+	Adaptive *Adaptive
 
 	kernel         Kernel
 	queries        int       // M
@@ -34,7 +37,8 @@ type Machine struct {
 	regularization []float64 // (M, C), nil for 0
 	numerators     []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, N, C)
 	bound          float64   // the largest |ℓ′|/B met
-	single         bool      // fed with float32 factors
+	certificate    *Certificate
+	single         bool // fed with float32 factors
 }
 
 // NewMachine returns an empty account of M = queries samples and N = samples
@@ -48,6 +52,9 @@ func NewMachine(name string, measure Measure, kernel Kernel, queries, outputs, s
 	}
 	m := &Machine{Name: name, Measure: measure, kernel: kernel, queries: queries, outputs: outputs, samples: samples,
 		contributions: make([]float64, queries*outputs*samples)}
+	if Order(measure) > 0 {
+		m.certificate = newCertificate(queries)
+	}
 	switch kernel {
 	case TraceKernel:
 		m.pathKernel = make([]float64, queries*samples)
@@ -56,6 +63,15 @@ func NewMachine(name string, measure Measure, kernel Kernel, queries, outputs, s
 		m.numerators = make([]float64, queries*outputs*outputs*samples)
 	}
 	return m, nil
+}
+
+// Rule returns the quadrature rule of a machine of family exact: at the start of every step
+// for an adaptive one.
+func (m *Machine) Rule() (rule Rule, exists bool) {
+	if e, ok := m.Measure.(*exact); ok {
+		return e.rule, true
+	}
+	return Rule{}, false
 }
 
 // Kernel returns the kind of path kernel the machine keeps.

@@ -16,8 +16,11 @@ type Path[T Float] struct {
 	nodes    []float64
 	weights  [][]float64 // of this step: machine, node
 	products *Contraction[T]
-	current  bool                // products holds the query's side of this step
-	fixed    map[int]map[int][]T // of each block, by first sample: Grams of inputs that are data
+	current  bool // products holds the query's side of this step
+
+	corrections [][]correction[T]   // of this step, of each machine
+	correcting  *Contraction[T]     // multiplies them
+	fixed       map[int]map[int][]T // of each block, by first sample: Grams of inputs that are data
 }
 
 // NewPath returns a path for machines of the same shapes.
@@ -37,6 +40,7 @@ func NewPath[T Float](engine compute.Engine, machines ...*Machine) (*Path[T], er
 		m.single = single
 		p.weights = append(p.weights, make([]float64, len(p.nodes)))
 	}
+	p.corrections = make([][]correction[T], len(machines))
 	return p, nil
 }
 
@@ -51,6 +55,7 @@ func (p *Path[T]) Weights(machine int) []float64 { return p.weights[machine] }
 // Begin starts a step with learning rate η.
 func (p *Path[T]) Begin(η float64) {
 	p.current = false
+	clear(p.corrections)
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		nodes := m.Measure.Nodes()
@@ -65,6 +70,7 @@ func (p *Path[T]) Begin(η float64) {
 // counts them: then what was evaluated at w_S stands for node 0.
 func (p *Path[T]) Finish() (needed bool) {
 	p.current = false
+	clear(p.corrections)
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		if w := m.Measure.Finish(); w != 0 {
@@ -106,7 +112,9 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 		p.raiseBound(i, b.Derivatives, batch)
 	}
 	c.Outer(b.Gradient, sums)
-
+	for i := range p.machines {
+		p.correct(i, b.Gradient, p.kept(b.First), p.machines[i].outputs, 1, sums[i], (*Contraction[T]).Outer)
+	}
 	p.addKernel(c, b, sums, batch)
 }
 
@@ -126,6 +134,7 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 	}
 	c.Outer(gradient, sums)
 	for i, m := range p.machines {
+		p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
 		for r := range m.queries * m.outputs {
 			to := m.contributions[r*m.samples:][:m.samples]
 			for j, q := range sums[i][0].Values[r*n : (r+1)*n] {
@@ -186,6 +195,9 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 	}
 	if kernel == TraceKernel {
 		c.Trace(b.Jacobian, sums)
+		for i := range p.machines {
+			p.correct(i, b.Jacobian, p.kept(b.First), 1, 1, sums[i], (*Contraction[T]).Trace)
+		}
 		return
 	}
 	derivatives := make([]float64, len(b.Derivatives))
@@ -196,4 +208,7 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 		sums[i] = append(sums[i], Sum{Values: m.numerators, Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
 	}
 	c.Outer(b.Jacobian, sums)
+	for i, m := range p.machines {
+		p.correct(i, b.Jacobian, p.kept(b.First), m.outputs, m.outputs, sums[i], (*Contraction[T]).Outer)
+	}
 }

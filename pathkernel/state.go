@@ -12,6 +12,7 @@ type Accumulators struct {
 	Regularization []float64
 	Bound          float64 // the largest |ℓ′|/B
 	LastRate       float64 // η of the last step, for family flow
+	Certificate    []float64
 }
 
 // Accumulators returns the state of the machine.
@@ -19,6 +20,9 @@ func (m *Machine) Accumulators() Accumulators {
 	a := Accumulators{Contributions: m.contributions, PathKernel: m.pathKernel, Numerators: m.numerators, Regularization: m.regularization, Bound: m.bound}
 	if f, ok := m.Measure.(*flow); ok {
 		a.LastRate = f.last
+	}
+	if m.certificate != nil {
+		a.Certificate = m.certificate.values()
 	}
 	return a
 }
@@ -38,6 +42,9 @@ func (m *Machine) Restore(a Accumulators) error {
 	m.bound = a.Bound
 	if f, ok := m.Measure.(*flow); ok {
 		f.last = a.LastRate
+	}
+	if m.certificate != nil {
+		return m.certificate.restore(a.Certificate)
 	}
 	return nil
 }

@@ -36,6 +36,8 @@ type LinearStep[T Float] struct {
 	Gradient []Factor[T] // of g_i(w_s) for the samples of the batch, not divided by B: one stack
 	Nodes    [][]Factor[T]
 	// of the query's Jacobian at w_s + t_kΔ_s for the nodes t_k of the rule, seeded with the unit vectors
+
+	Refined []Refinement[T] // of the queries for which it stands in for the rule
 }
 
 // sample returns the index of the i-th sample of the batch.
@@ -57,6 +59,11 @@ func (s *LinearStep[T]) check(rule Rule, queries, outputs, samples, parameters i
 		return fmt.Errorf("pathkernel: a step with factors of %d queries and %d outputs for a machine of %d and %d", s.Nodes[0][0].Rows, s.Nodes[0][0].Stacks, queries, outputs)
 	case s.Gradient[0].Stacks != 1 || s.Batch != nil && len(s.Batch) != s.Gradient[0].Rows || s.Batch == nil && s.Gradient[0].Rows != samples:
 		return fmt.Errorf("pathkernel: a step with %d stacks of the gradients of %d samples, of a batch of %d out of %d", s.Gradient[0].Stacks, s.Gradient[0].Rows, len(s.Batch), samples)
+	}
+	for _, r := range s.Refined {
+		if r.Query < 0 || r.Query >= queries || len(r.Weights) != r.Factors[0].Rows {
+			return fmt.Errorf("pathkernel: refine query %d of %d with %d weights for %d nodes", r.Query, queries, len(r.Weights), r.Factors[0].Rows)
+		}
 	}
 	for _, i := range s.Batch {
 		if i < 0 || i >= samples {
