@@ -12,20 +12,17 @@ import (
 )
 
 // accountant fills the machines of a run whose steps are not plain descent, from its
-// trajectory: segment by segment, each replayed from its checkpoint, and within a segment step by
-// step, from the last of the run to the first.
+// trajectory: a block of queries after the other; for each, segment by segment, each replayed
+// from its checkpoint, and within a segment step by step, from the last of the run to the first.
 type accountant[T graphs.Float] struct {
 	*experiment[T]
 	loop     *training.Loop[T]
-	backward []*pathkernel.Backward[T]
-	nodes    []float64                   // of all rules together
-	query    []*graphs.Jacobian[T]       // one for each node
+	block    int                         // of the queries
+	backward []*pathkernel.Backward[T]   // of the block, one for each machine of the groups
+	refiner  *refiner[T]                 // of adaptive machines
 	gradient map[int]*graphs.Gradient[T] // by size of batch
-	point    []T
-	refiner  *refiner[T]
-	outputs  *graphs.Forward[T]    // of the query
-	after    []float64             // f(x; w_{s+1}) (M, C), nil: not known yet
-	snapshot *training.Snapshot[T] // of the end of training
+	after    []float64                   // f(x; w_{s+1}) of the block (n, C), nil: not known yet
+	snapshot *training.Snapshot[T]       // of the end of training
 }
 
 // recorded is what a replayed step is made of.
@@ -35,77 +32,86 @@ type recorded[T graphs.Float] struct {
 	update         training.Update
 }
 
-// account fills the machines. Memory: M·C·P for each, and the weights of a segment.
+// account fills the machines. Memory: n·C·P for each and a block of n queries, and the weights
+// of a segment.
 func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], save *saver[T]) error {
-	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]), point: make([]T, e.network.Parameters()),
-		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries}}
-	for _, m := range e.machines {
-		b, err := pathkernel.NewBackward[T](e.options.Engine, m, e.network.Parameters())
-		if err != nil {
-			return err
-		}
-		a.backward = append(a.backward, b)
-		a.nodes = append(a.nodes, b.Rule().Nodes...)
-	}
-	slices.Sort(a.nodes)
-	a.nodes = slices.Compact(a.nodes)
-	for range a.nodes {
-		j, err := graphs.NewJacobian[T](e.network, e.options.Engine, len(e.query.Labels))
-		if err != nil {
-			return err
-		}
-		if err := j.SetInputs(e.queries); err != nil {
-			return err
-		}
-		a.query = append(a.query, j)
-	}
-	var err error
-	if a.outputs, err = graphs.NewForward[T](e.network, e.options.Engine, len(e.query.Labels)); err != nil {
-		return err
-	}
-	if err := a.outputs.SetInputs(e.queries); err != nil {
-		return err
-	}
+	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]),
+		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries.inputs}}
 	trajectory := training.Trajectory{Dir: filepath.Join(e.dir.path, "trajectory")}
 	starts, err := trajectory.Steps()
 	if err != nil {
 		return err
 	}
-	end := e.completed
-	if a.snapshot, err = training.ReadCheckpointOf[T](trajectory.Path(end), e.network.Layout(), end); err != nil {
+	if a.snapshot, err = training.ReadCheckpointOf[T](trajectory.Path(e.completed), e.network.Layout(), e.completed); err != nil {
 		return err
 	}
-	if s := e.saved; s != nil && s.accounted >= 0 {
-		for i, b := range a.backward {
-			if err := b.Restore(s.psi[i], s.beta[i]); err != nil {
+	for i, block := range e.queries.blocks() {
+		end := e.completed
+		s := e.saved
+		if s != nil && s.accounted >= 0 && i < s.block {
+			continue // accounted for before the run was interrupted
+		}
+		if err := a.begin(i, block); err != nil {
+			return err
+		}
+		if s != nil && s.accounted >= 0 && i == s.block {
+			for j, b := range a.backward {
+				if err := b.Restore(s.psi[j], s.beta[j]); err != nil {
+					return err
+				}
+			}
+			end = s.accounted
+		}
+		for _, start := range slices.Backward(starts) {
+			if start >= end {
+				continue
+			}
+			if err := a.segment(ctx, trajectory, start, end); err != nil {
+				return err
+			}
+			end = start
+			if err := save.saveAccount(a, end); err != nil {
 				return err
 			}
 		}
-		end = s.accounted
-	}
-	for _, start := range slices.Backward(starts) {
-		if start >= end {
-			continue
-		}
-		segment := &segment[T]{}
-		if _, err := training.Replay(ctx, loop, trajectory, start, end, segment); err != nil {
-			return err
-		}
-		for i, step := range slices.Backward(segment.steps) {
-			if err := a.step(start+i, step); err != nil {
-				return fmt.Errorf("account for step %d: %w", start+i, err)
-			}
-			if ctx.Err() != nil {
-				return fmt.Errorf("stopped while accounting for step %d: %w", start+i, context.Cause(ctx))
-			}
-		}
-		end = start
-		if err := save.saveAccount(a, end); err != nil {
-			return err
+		if end != 0 {
+			return fmt.Errorf("account for the path: the trajectory has no checkpoint of step 0")
 		}
 	}
-	if end != 0 {
-		return fmt.Errorf("account for the path: the trajectory has no checkpoint of step 0")
+	return nil
+}
+
+// begin turns to a block of queries.
+func (a *accountant[T]) begin(i int, block queryBlock) error {
+	a.block, a.backward, a.after = i, nil, nil
+	if err := a.queries.turn(block); err != nil {
+		return err
+	}
+	for _, g := range a.groups {
+		for _, m := range g.machines {
+			b, err := pathkernel.NewBackward[T](a.options.Engine, m, a.network.Parameters(), block.first, block.count)
+			if err != nil {
+				return err
+			}
+			a.backward = append(a.backward, b)
+		}
+	}
+	return nil
+}
+
+// segment replays the steps from start to end and accounts for them.
+func (a *accountant[T]) segment(ctx context.Context, trajectory training.Trajectory, start, end int) error {
+	segment := &segment[T]{}
+	if _, err := training.Replay(ctx, a.loop, trajectory, start, end, segment); err != nil {
+		return err
+	}
+	for i, step := range slices.Backward(segment.steps) {
+		if err := a.step(start+i, step); err != nil {
+			return fmt.Errorf("account for step %d: %w", start+i, err)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("stopped while accounting for step %d: %w", start+i, context.Cause(ctx))
+		}
 	}
 	return nil
 }
@@ -132,45 +138,59 @@ func (a *accountant[T]) step(index int, r recorded[T]) error {
 	if err != nil {
 		return err
 	}
-	factors := make([][]pathkernel.Factor[T], len(a.nodes))
-	for k, at := range a.nodes {
-		for i, w := range r.weights {
-			a.point[i] = w + T(at)*r.delta[i]
-		}
-		if err := a.query[k].Run(a.point); err != nil {
+	q := a.queries
+	for k := range q.nodes {
+		if err := q.run(k, r.weights, r.delta); err != nil {
 			return err
 		}
-		factors[k] = convert(a.query[k].Factors())
 	}
 	before, err := a.change(r)
 	if err != nil {
 		return err
 	}
-	for i, b := range a.backward {
-		step := &pathkernel.LinearStep[T]{
-			Clip: r.update.Clip, L2: r.update.L2, Beta: r.update.Beta, Decay: r.update.Decay,
-			A: pathkernel.Diagonal(r.update.A), E: pathkernel.Diagonal(r.update.E), F: pathkernel.Diagonal(r.update.F),
-			Weights: r.weights, Batch: r.batch, Gradient: gradient,
+	accounts := a.backward
+	for _, g := range a.groups {
+		nodes := make([][]pathkernel.Factor[T], len(q.nodes))
+		for k := range nodes {
+			factors, f := q.factors(k)
+			nodes[k] = g.factors(q.now.first, factors, f)
 		}
-		for _, t := range b.Rule().Nodes {
-			k, _ := slices.BinarySearch(a.nodes, t)
-			step.Nodes = append(step.Nodes, factors[k])
-		}
-		if m := a.machines[i]; m.Adaptive != nil {
-			known := &measured[T]{weights: r.weights, delta: r.delta, nodes: step.Nodes, before: before, after: a.after}
-			for _, factors := range step.Nodes {
-				known.slopes = append(known.slopes, pathkernel.Apply(a.options.Engine, factors, r.delta))
+		for _, m := range g.machines {
+			b := accounts[0]
+			accounts = accounts[1:]
+			step := &pathkernel.LinearStep[T]{
+				Clip: r.update.Clip, L2: r.update.L2, Beta: r.update.Beta, Decay: r.update.Decay,
+				A: pathkernel.Diagonal(r.update.A), E: pathkernel.Diagonal(r.update.E), F: pathkernel.Diagonal(r.update.F),
+				Weights: r.weights, Batch: r.batch, Gradient: gradient,
 			}
-			if _, step.Refined, err = a.refiner.certify(m, index, known); err != nil {
+			for _, k := range q.places(b.Rule().Nodes) {
+				step.Nodes = append(step.Nodes, nodes[k])
+			}
+			if m.Adaptive != nil {
+				if step.Refined, err = a.refine(g, m, index, &r, step.Nodes, before); err != nil {
+					return err
+				}
+			}
+			if err := b.Step(step); err != nil {
 				return err
 			}
-		}
-		if err := b.Step(step); err != nil {
-			return err
 		}
 	}
 	a.after = before
 	return nil
+}
+
+// refine certifies the step of an adaptive machine and returns what stands in for its rule.
+func (a *accountant[T]) refine(g *group[T], m *pathkernel.Machine, index int, r *recorded[T], nodes [][]pathkernel.Factor[T], before []float64) ([]pathkernel.Refinement[T], error) {
+	first, outputs := a.queries.now.first, a.network.Outputs()
+	step := &measured[T]{first: first, weights: r.weights, delta: r.delta, nodes: nodes}
+	step.before, _ = g.values(first, before, outputs)
+	step.after, _ = g.values(first, a.after, outputs)
+	for _, factors := range nodes {
+		step.slopes = append(step.slopes, pathkernel.Apply(a.options.Engine, factors, r.delta))
+	}
+	_, refined, err := a.refiner.certify(g, m, index, step)
+	return refined, err
 }
 
 // change evaluates the outputs at both ends of a step, where a machine asks for them.
@@ -179,18 +199,11 @@ func (a *accountant[T]) change(r recorded[T]) (before []float64, err error) {
 		return nil, nil
 	}
 	if a.after == nil {
-		for i, w := range r.weights {
-			a.point[i] = w + r.delta[i]
-		}
-		if err := a.outputs.Run(a.point); err != nil {
+		if a.after, err = a.queries.at(a.queries.moved(r.weights, r.delta)); err != nil {
 			return nil, err
 		}
-		a.after = widen(a.outputs.Outputs())
 	}
-	if err := a.outputs.Run(r.weights); err != nil {
-		return nil, err
-	}
-	return widen(a.outputs.Outputs()), nil
+	return a.queries.at(r.weights)
 }
 
 // gradients evaluates the factors of g_i for the step's batch.

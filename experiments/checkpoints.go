@@ -12,13 +12,19 @@ import (
 const mostCheckpoints = 30
 
 // spacing returns how many steps lie between the checkpoints of a run whose checkpoints take
-// so many bytes each.
-func (t *Training) spacing(each float64) int {
+// each bytes on disk, and the steps of a replayed segment bytes of memory, of which a quarter
+// is theirs where there is an account to replay for.
+func (c *Config) spacing(each, bytes float64) int {
+	t := &c.Training
 	if t.Checkpoints.Every > 0 {
 		return min(t.Checkpoints.Every, t.Steps)
 	}
 	disk, _ := parseSize(t.Checkpoints.Disk)
-	return min(t.Steps, max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk)))
+	every := min(t.Steps, max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk)))
+	if memory, _ := parseSize(c.Memory); len(c.Machines) > 0 && !t.Optimizer.plain() {
+		every = max(1, min(every, int(memory/4/bytes)))
+	}
+	return every
 }
 
 // checkpoints returns the hook that writes checkpoints under trajectory/.
@@ -28,7 +34,7 @@ func (e *experiment[T]) checkpoints() *training.Checkpoints[T] {
 	if e.config.Precision == "float32" {
 		size = 4
 	}
-	return &training.Checkpoints[T]{Every: e.config.Training.spacing(e.config.Training.tensors() * size * float64(layout.Size())),
+	return &training.Checkpoints[T]{Every: e.config.spacing(e.config.Training.tensors()*size*float64(layout.Size()), float64(layout.Size())*(2*size+3*8)),
 		Write: func(s *training.Snapshot[T]) error {
 			if err := e.dir.WriteFile("trajectory/"+training.CheckpointName(s.Step), func(w io.Writer) error { return training.EncodeCheckpoint(w, layout, s) }); err != nil {
 				return err

@@ -31,6 +31,7 @@ type Config struct {
 	Training   Training  `yaml:"training"`
 	Machines   []Machine `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
 	PathKernel string    `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
+	Memory     string    `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
 }
 
 // Data says which samples are trained on and which are explained.
@@ -174,6 +175,9 @@ type Machine struct {
 	Name   string `yaml:"name" form:"folder"` // also its folder under arrays/
 	Family string `yaml:"family" oneof:"exact flow"`
 	Rule   string `yaml:"rule"`
+	// Target is what of a query is accounted for: its outputs, its loss, or the logarithms of
+	// its class probabilities.
+	Target string `yaml:"target" default:"outputs" oneof:"outputs loss log-probability"`
 	// Tolerance is the largest error of any output over the whole run, of which each step may
 	// take its part, and MaxNodes the Jacobians that a query may take in a step to keep to it.
 	Tolerance float64 `yaml:"tolerance" when:"rule adaptive" default:"1e-9" above:"0" also:"tol atol"`

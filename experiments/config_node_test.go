@@ -42,7 +42,7 @@ func TestScalars(t *testing.T) {
 // TestMergeKeys: a mapping's own keys go before merged ones, on either side of
 // the merge key, and earlier merged mappings before later ones.
 func TestMergeKeys(t *testing.T) {
-	want := []Machine{{"a", "exact", "left", 1e-9, 512}, {"b", "flow", "left", 1e-9, 512}, {"c", "flow", "trapezoid", 1e-9, 512}, {"d", "exact", "left", 1e-9, 512}}
+	want := []Machine{{"a", "exact", "left", "outputs", 1e-9, 512}, {"b", "flow", "left", "outputs", 1e-9, 512}, {"c", "flow", "trapezoid", "outputs", 1e-9, 512}, {"d", "exact", "left", "outputs", 1e-9, 512}}
 	config := parse(t, `
 name: x
 machines:

@@ -40,8 +40,9 @@ func defaultConfig() *Config {
 				RelativeTolerance: 1e-6, AbsoluteTolerance: 1e-9},
 			Schedule: Schedule{Kind: "constant", Gamma: 0.1, StartFactor: 0.3333333333333333, TotalIters: 5, PctStart: 0.3, DivFactor: 25, FinalDivFactor: 10000},
 		},
-		Machines:   []Machine{{"exact", "exact", "gauss-3", 1e-9, 512}, {"domingos", "flow", "trapezoid", 1e-9, 512}},
+		Machines:   []Machine{{"exact", "exact", "gauss-3", "outputs", 1e-9, 512}, {"domingos", "flow", "trapezoid", "outputs", 1e-9, 512}},
 		PathKernel: "trace",
+		Memory:     "2GiB",
 	}
 }
 
@@ -87,7 +88,7 @@ func TestLayers(t *testing.T) {
 		{"an empty list", nil, []string{"network.hidden=[]"}, func(c *Config) { c.Network.Hidden = []int{} }},
 		{"a section keeps its other keys", nil, []string{"training={steps: 7, optimizer: {kind: sgd}}"}, func(c *Config) { c.Training.Steps = 7 }},
 		{"a section, then a key of it", []string{"PKM_TRAINING={steps: 7}"}, []string{"training.steps=8", "training={batch_size: 0}"}, func(c *Config) { c.Training.Steps = 8 }},
-		{"machines", nil, []string{"machines=[{name: A, family: flow, rule: left}]"}, func(c *Config) { c.Machines = []Machine{{"A", "flow", "left", 1e-9, 512}} }},
+		{"machines", nil, []string{"machines=[{name: A, family: flow, rule: left}]"}, func(c *Config) { c.Machines = []Machine{{"A", "flow", "left", "outputs", 1e-9, 512}} }},
 		{"no machines", nil, []string{"machines=[]", "path_kernel=none"}, func(c *Config) { c.Machines, c.PathKernel = []Machine{}, "none" }},
 		{"a comma in a text", nil, []string{"data.classes=[3,8]", "data.train=100"}, func(c *Config) { c.Data.Classes, c.Data.Train = []int{3, 8}, 100 }},
 		{"a value nobody uses may be unsupported", []string{"PKM_LOSS_KIND=logistic"}, []string{"loss.kind=cross-entropy"}, func(*Config) {}},
@@ -125,7 +126,7 @@ func TestFormats(t *testing.T) {
 	want := defaultConfig()
 	want.Data.Train = 100 // there are 357 digits of the classes below
 	want.Data.Classes, want.Training.Optimizer.LearningRate, want.Training.Optimizer.Nesterov = []int{3, 8}, 1e-3, false
-	want.Machines = []Machine{{"a", "exact", "midpoint-2", 1e-9, 512}, {"b", "flow", "left", 1e-9, 512}}
+	want.Machines = []Machine{{"a", "exact", "midpoint-2", "outputs", 1e-9, 512}, {"b", "flow", "left", "outputs", 1e-9, 512}}
 	tests := []struct{ name, format, text string }{
 		{"block YAML", "yaml", "name: x\ndata:\n  classes:\n  - 3\n  - 8\ntraining:\n  optimizer:\n    learning_rate: 1e-3\n    nesterov: false\nmachines:\n- name: a\n  family: exact\n  rule: midpoint-2\n- {name: b, family: flow, rule: left}\n"},
 		{"anchors", "yml", "name: x\ndata: {classes: &c [3, 8]}\ntraining: {optimizer: {learning_rate: 0.001}}\nmachines:\n- &a {name: a, family: exact, rule: midpoint-2}\n- {<<: *a, name: b, family: flow, rule: left}\n"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"pkm/graphs"
@@ -63,9 +64,9 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 		o.Begun(o.Dir)
 	}
 	if c.Precision == "float32" {
-		err = execute[float32](ctx, c, o, data, dir)
+		err = execute[float32](ctx, c, o, data, plan.Block, dir)
 	} else {
-		err = execute[float64](ctx, c, o, data, dir)
+		err = execute[float64](ctx, c, o, data, plan.Block, dir)
 	}
 	return finish(dir, err)
 }
@@ -108,10 +109,12 @@ type experiment[T graphs.Float] struct {
 	network        *graphs.Network
 	train, query   *Samples
 	classes        int // C: outputs
+	block          int // queries that are evaluated at once
 	inputs         []T // of the training samples (N, d)
 	targets        []T // (N, C)
-	queries        []T // inputs of the query samples (M, d)
+	queries        *queries[T]
 	machines       []*pathkernel.Machine
+	groups         []*group[T] // of the machines, by target
 	tracker        *tracker[T]
 	initial, final []T // weights (P)
 	result         *training.Step[T]
@@ -124,8 +127,8 @@ type experiment[T graphs.Float] struct {
 	from           *training.Snapshot[T] // of the run to go on with, or nil
 }
 
-func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Dataset, dir *RunDir) error {
-	e := &experiment[T]{config: c, options: o, dir: dir, phases: make(map[string]Figure)}
+func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Dataset, block int, dir *RunDir) error {
+	e := &experiment[T]{config: c, options: o, dir: dir, block: block, phases: make(map[string]Figure)}
 	if err := e.phase("prepare", func() error { return e.prepare(data) }); err != nil {
 		return err
 	}
@@ -153,7 +156,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	if e.train, e.query, e.classes, err = data.Split(uint64(c.Seed), c.Data.Train, c.Data.Query, c.Data.Classes); err != nil {
 		return err
 	}
-	e.inputs, e.queries = narrow[T](e.train.Inputs), narrow[T](e.query.Inputs)
+	e.inputs = narrow[T](e.train.Inputs)
 	if e.targets, err = training.Targets[T](c.Loss.Kind, e.train.Labels, e.classes); err != nil {
 		return err
 	}
@@ -164,15 +167,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	if e.initial, err = graphs.Initialise[T](e.network, graphs.Scheme(c.Network.Init.Scheme), c.Network.Init.Gain, uint64(c.Seed)); err != nil {
 		return err
 	}
-	kernel := pathkernel.Kernel(c.PathKernel)
-	for _, m := range c.Machines {
-		machine, err := m.build(kernel, len(e.query.Labels), e.classes, len(e.train.Labels), c.Training.Steps)
-		if err != nil {
-			return err
-		}
-		e.machines = append(e.machines, machine)
-	}
-	if e.tracker, err = newTracker(e.network, e.options.Engine, e.machines, kernel, e.queries, e.inputs); err != nil {
+	if err := e.prepareMachines(); err != nil {
 		return err
 	}
 	e.tracker.streams = c.Training.Optimizer.plain()
@@ -194,6 +189,42 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		}
 	}
 	return e.dir.Update(func(*Manifest) {})
+}
+
+// prepareMachines builds the machines, in groups of one target, and the tracker that feeds them.
+func (e *experiment[T]) prepareMachines() (err error) {
+	c, kernel := e.config, pathkernel.Kernel(e.config.PathKernel)
+	for _, m := range c.Machines {
+		target, err := newTarget(m.Target, c.Loss.Kind, e.query.Labels, e.classes)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(e.groups, func(g *group[T]) bool { return g.name == m.Target })
+		if i < 0 {
+			i = len(e.groups)
+			e.groups = append(e.groups, newGroup[T](m.Target, target))
+		}
+		g, kernel := e.groups[i], kernel
+		if target != nil {
+			kernel = pathkernel.NoKernel
+		}
+		machine, err := m.build(kernel, len(e.query.Labels), g.size(e.classes), len(e.train.Labels), c.Training.Steps)
+		if err != nil {
+			return err
+		}
+		g.machines, e.machines = append(g.machines, machine), append(e.machines, machine)
+	}
+	if e.queries, err = newQueries(e.network, e.options.Engine, narrow[T](e.query.Inputs), e.block, e.machines); err != nil {
+		return err
+	}
+	e.tracker, err = newTracker(e.queries, e.groups, kernel, e.inputs)
+	return err
+}
+
+// groupOf returns the group of a machine.
+func (e *experiment[T]) groupOf(m *pathkernel.Machine) *group[T] {
+	i := slices.IndexFunc(e.groups, func(g *group[T]) bool { return slices.Contains(g.machines, m) })
+	return e.groups[i]
 }
 
 // resume takes up the state of the run to go on with: that of its resume file, or its

@@ -265,7 +265,7 @@ func BenchmarkTrackedStep(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tracked, err := newTracker(n, engine, []*pathkernel.Machine{machine}, pathkernel.NoKernel, pixels(queries*784), inputs)
+			tracked, err := track(n, engine, []*pathkernel.Machine{machine}, pathkernel.NoKernel, pixels(queries*784), inputs, queries)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -28,6 +28,9 @@ type Plan struct {
 	Training, Tracking float64
 	// Disk is what the arrays of the run directory and its checkpoints take, in bytes.
 	Disk float64
+	// Block is how many queries are evaluated at once, Blocks in how many turns: so many that the
+	// memory is no more than allowed.
+	Block, Blocks int
 }
 
 // Memory returns the sum of the demands. Beside it a process takes some 50 MB for itself.
@@ -51,6 +54,8 @@ func (c *Config) Plan() (*Plan, error) {
 	return c.plan(data)
 }
 
+// plan returns the plan with the largest block of queries that fits into the memory of the
+// configuration, or that of single queries where none does.
 func (c *Config) plan(data *Dataset) (*Plan, error) {
 	classes := len(c.Data.Classes)
 	if classes == 0 {
@@ -60,14 +65,33 @@ func (c *Config) plan(data *Dataset) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Precision == "float32" {
-		return planIn[float32](c, network)
+	limit, _ := parseSize(c.Memory)
+	of := func(blocks int) (*Plan, error) {
+		block := (c.Data.Query + blocks - 1) / blocks
+		if c.Precision == "float32" {
+			return planIn[float32](c, network, block)
+		}
+		return planIn[float64](c, network, block)
 	}
-	return planIn[float64](c, network)
+	// Memory falls with the number of blocks.
+	low, high := 1, c.Data.Query
+	for low < high {
+		middle := low + (high-low)/2
+		p, err := of(middle)
+		if err != nil {
+			return nil, err
+		}
+		if p.Memory() <= limit {
+			high = middle
+		} else {
+			low = middle + 1
+		}
+	}
+	return of(low)
 }
 
-func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
-	m, k, s, p := float64(c.Data.Query), float64(n.Outputs()), float64(c.Data.Train), float64(n.Parameters())
+func planIn[T graphs.Float](c *Config, n *graphs.Network, block int) (*Plan, error) {
+	m, q, k, s, p := float64(c.Data.Query), float64(block), float64(n.Outputs()), float64(c.Data.Train), float64(n.Parameters())
 	size := 8.0
 	if c.Precision == "float32" {
 		size = 4
@@ -84,7 +108,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := graphs.JacobianBytes[T](n, c.Data.Query)
+	query, err := graphs.JacobianBytes[T](n, block)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +117,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	if c.Network.Kind == "layers" {
 		widths, hidden = "the units and filters of network.layers", "the sizes in network.layers"
 	}
-	plan := &Plan{Parameters: n.Parameters(), Steps: c.Training.Steps}
+	plan := &Plan{Parameters: n.Parameters(), Steps: c.Training.Steps, Block: block, Blocks: (c.Data.Query + block - 1) / block}
 	plan.add("data", 2*8*(s+m)*float64(n.Input().Size()), "data.train or data.query")
 	// Every evaluator holds the weights at its own point.
 	plan.add("weights and their updates", size*p*float64(8+nodes), widths)
@@ -101,12 +125,12 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	if machines > 0 {
 		plan.add("Jacobians of the query samples", float64(nodes)*(float64(query)-size*p), "data.query or the number of nodes of the machines")
 		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
-		plan.add("products of inputs and averages over nodes", size*contraction(n, nodes, machines, m, k, s), "data.query, data.train or the number of nodes of the machines")
+		plan.add("products of inputs and averages over nodes", size*contraction(n, nodes, machines, m, q, k, s), "data.query, data.train or the number of nodes of the machines")
 	}
 	if machines > 0 && !c.Training.Optimizer.plain() {
 		each := c.Training.tensors() * size * p
-		plan.add("accounts of past steps on the side of the queries", machines*m*k*p*size, "data.query, the number of machines or network.hidden")
-		plan.add("steps of a replayed segment", float64(c.Training.spacing(each))*p*(2*size+3*8), "training.steps, or training.checkpoints.every, or raise training.checkpoints.disk")
+		plan.add("accounts of past steps on the side of the queries", machines*q*k*p*size, "the number of machines or network.hidden")
+		plan.add("steps of a replayed segment", float64(c.spacing(each, p*(2*size+3*8)))*p*(2*size+3*8), "training.steps or training.checkpoints.every")
 	}
 	if machines > 0 && kernel != pathkernel.NoKernel {
 		block, err := blockSize[T](n, c.Data.Train)
@@ -128,7 +152,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 	}
 	plan.products(c, n, nodes, batch)
 	each := c.Training.tensors() * size * p
-	plan.Disk = each*float64(c.Training.Steps/c.Training.spacing(each)+3) + 2*size*p + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
+	plan.Disk = each*float64(c.Training.Steps/c.spacing(each, p*(2*size+3*8))+3) + 2*size*p + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
 	switch kernel {
 	case pathkernel.TraceKernel:
 		plan.Disk += 8 * machines * m * s
@@ -141,15 +165,15 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network) (*Plan, error) {
 // contraction returns the elements that products of the queries' factors with those of
 // training samples take beside their results: for dense layers Grams of the inputs and
 // averages of cotangents, for convolutions the queries' formed gradients.
-func contraction(n *graphs.Network, nodes int, machines, m, k, s float64) (elements float64) {
+func contraction(n *graphs.Network, nodes int, machines, m, q, k, s float64) (elements float64) {
 	for i, l := range n.Products() {
 		switch {
 		case l.Positions > 1:
-			elements += (float64(nodes) + machines) * m * k * float64(l.Weights)
+			elements += (float64(nodes) + machines) * q * k * float64(l.Weights)
 		case i == 0:
-			elements += machines*m*k*float64(l.Out) + m*s
+			elements += machines*q*k*float64(l.Out) + m*s
 		default:
-			elements += float64(nodes) * m * s
+			elements += float64(nodes) * q * s
 		}
 	}
 	const scratch = 2<<20 + 4*256*256 // of formed training gradients, and of tiles
@@ -224,6 +248,9 @@ func (p *Plan) Print(w io.Writer) error {
 		line("memory: "+d.What, d.Bytes/1e6, "MB")
 	}
 	line("memory: all", p.Memory()/1e6, "MB")
+	if p.Blocks > 1 {
+		line("queries at once, to keep to it", float64(p.Block), "")
+	}
 	line("disk", p.Disk/1e6, "MB")
 	return t.Flush()
 }

@@ -18,38 +18,41 @@ type refiner[T graphs.Float] struct {
 	curves  []*curve[T] // one of each worker
 }
 
-// curve is one query along one step.
+// curve is the target of one query along one step.
 type curve[T graphs.Float] struct {
+	group    *group[T]
+	query    int
+	inputs   int // d
 	engine   compute.Engine
 	forward  *graphs.Forward[T]
 	jacobian *graphs.Jacobian[T]
-	from, Δ  []T // w_s, Δ_s (P)
-	point    []T // w_s + tΔ_s
-	values   []float64
+	from, Δ  []T                                // w_s, Δ_s (P)
+	point    []T                                // w_s + tΔ_s
 	factors  map[float64][]pathkernel.Factor[T] // copies, by node
 }
 
-// measured is what is known of a step: the query's factors at nodes of [0, 1] and what
-// follows from them.
+// measured is what is known of a step and a block of n queries: the factors of a group's target
+// at nodes of [0, 1] and what follows from them.
 type measured[T graphs.Float] struct {
+	first          int                      // query that the others are counted from
 	weights, delta []T                      // w_s, Δ_s (P)
 	nodes          [][]pathkernel.Factor[T] // of the machine's base rule
-	slopes         [][]float64              // J·Δ at these (M, C)
-	before, after  []float64                // f at w_s and w_{s+1} (M, C)
-	residuals      []float64                // of the base rule (M, C)
+	slopes         [][]float64              // J·Δ at these (n, K)
+	before, after  []float64                // at w_s and w_{s+1} (n, K)
+	residuals      []float64                // of the base rule (n, K)
 }
 
 // certify measures what a machine's quadrature misses of a step, refines an adaptive one, and
 // adds the step to the machine's certificate.
-func (r *refiner[T]) certify(m *pathkernel.Machine, index int, step *measured[T]) (meshes map[int]pathkernel.Mesh, refined []pathkernel.Refinement[T], err error) {
+func (r *refiner[T]) certify(g *group[T], m *pathkernel.Machine, index int, step *measured[T]) (meshes map[int]pathkernel.Mesh, refined []pathkernel.Refinement[T], err error) {
 	rule, _ := m.Rule()
 	step.residuals = pathkernel.Residuals(step.before, step.after, rule.Weights, step.slopes)
 	if m.Adaptive != nil {
-		if meshes, refined, err = r.refine(m.Adaptive, step); err != nil {
+		if meshes, refined, err = r.refine(g, m.Adaptive, step); err != nil {
 			return nil, nil, err
 		}
 	}
-	return meshes, refined, m.Certify(index, step.residuals, len(rule.Nodes), meshes)
+	return meshes, refined, m.Certify(index, step.first, step.residuals, len(rule.Nodes), meshes)
 }
 
 // unrefined returns the largest residual of a step, that of its mesh for a query that was refined.
@@ -65,8 +68,8 @@ func unrefined(residuals []float64, meshes map[int]pathkernel.Mesh, outputs int)
 }
 
 // refine returns meshes for the queries that miss the tolerance, and their factors.
-func (r *refiner[T]) refine(a *pathkernel.Adaptive, m *measured[T]) (map[int]pathkernel.Mesh, []pathkernel.Refinement[T], error) {
-	outputs := r.network.Outputs()
+func (r *refiner[T]) refine(g *group[T], a *pathkernel.Adaptive, m *measured[T]) (map[int]pathkernel.Mesh, []pathkernel.Refinement[T], error) {
+	outputs := g.size(r.network.Outputs())
 	row := func(v []float64, q int) []float64 { return v[q*outputs : (q+1)*outputs] }
 	var failing []int
 	for q := range len(m.residuals) / outputs {
@@ -84,7 +87,7 @@ func (r *refiner[T]) refine(a *pathkernel.Adaptive, m *measured[T]) (map[int]pat
 	meshes, refined, errs := make([]pathkernel.Mesh, len(failing)), make([]pathkernel.Refinement[T], len(failing)), make([]error, len(failing))
 	r.engine.TilesWorker(workers, len(failing), 1, func(worker, i, _ int) {
 		q, c := failing[i], r.curves[worker]
-		if errs[i] = c.start(r.queries, q, m.nodes, a.Base()); errs[i] != nil {
+		if errs[i] = c.start(g, r.queries, m, q, a.Base()); errs[i] != nil {
 			return
 		}
 		slopes := make([][]float64, len(m.slopes))
@@ -122,7 +125,7 @@ func (r *refiner[T]) noise(before, after []float64) float64 {
 // prepare sets up a curve for each worker.
 func (r *refiner[T]) prepare(workers int, m *measured[T]) error {
 	for len(r.curves) < workers {
-		c := &curve[T]{engine: r.engine, point: make([]T, r.network.Parameters()), values: make([]float64, r.network.Outputs())}
+		c := &curve[T]{engine: r.engine, inputs: r.network.Input().Size(), point: make([]T, r.network.Parameters())}
 		var err error
 		if c.forward, err = graphs.NewForward[T](r.network, r.engine, 1); err != nil {
 			return err
@@ -138,14 +141,14 @@ func (r *refiner[T]) prepare(workers int, m *measured[T]) error {
 	return nil
 }
 
-// start turns to a query, of which the factors at the base rule's nodes are known.
-func (c *curve[T]) start(queries []T, q int, nodes [][]pathkernel.Factor[T], base pathkernel.Rule) error {
-	size := len(queries) / nodes[0][0].Rows
-	input := queries[q*size : (q+1)*size]
-	c.factors = make(map[float64][]pathkernel.Factor[T])
+// start turns to query q of a block, of which the factors at the base rule's nodes are known.
+func (c *curve[T]) start(g *group[T], queries []T, m *measured[T], q int, base pathkernel.Rule) error {
+	c.group, c.query, c.factors = g, m.first+q, make(map[float64][]pathkernel.Factor[T])
 	for k, t := range base.Nodes {
-		c.factors[t] = pathkernel.Rows(nodes[k], q, 1)
+		c.factors[t] = pathkernel.Rows(m.nodes[k], q, 1)
 	}
+	size := c.inputs
+	input := queries[c.query*size : (c.query+1)*size]
 	return errors.Join(c.forward.SetInputs(input), c.jacobian.SetInputs(input))
 }
 
@@ -162,10 +165,8 @@ func (c *curve[T]) Value(t float64) ([]float64, error) {
 	if err := c.forward.Run(c.at(t)); err != nil {
 		return nil, err
 	}
-	for i, v := range c.forward.Outputs() {
-		c.values[i] = float64(v)
-	}
-	return c.values, nil
+	h, _ := c.group.values(c.query, widen(c.forward.Outputs()), len(c.forward.Outputs()))
+	return h, nil
 }
 
 // Slope implements pathkernel.Curve.
@@ -173,7 +174,8 @@ func (c *curve[T]) Slope(t float64) ([]float64, error) {
 	if err := c.jacobian.Run(c.at(t)); err != nil {
 		return nil, err
 	}
-	factors := pathkernel.Stack(convert(c.jacobian.Factors()))
+	factors := c.group.factors(c.query, convert(c.jacobian.Factors()), widen(c.jacobian.Outputs()))
+	factors = pathkernel.Stack(factors)
 	c.factors[t] = factors
 	return pathkernel.Apply(c.engine, factors, c.Δ), nil
 }

@@ -45,6 +45,7 @@ type saved[T graphs.Float] struct {
 	stepSizes []float64
 
 	accounted int // the account of an optimizer's steps has come back to this one; −1: not begun
+	block     int // of the queries, which the account has come to
 	psi       [][]T
 	beta      []float64
 }
@@ -119,7 +120,11 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 		if s.accounted, err = strconv.Atoi(text); err != nil {
 			return fail("has no %s", metaAccounted)
 		}
+		if s.block, err = strconv.Atoi(metadata[metaBlock]); err != nil {
+			return fail("has no %s", metaBlock)
+		}
 		delete(metadata, metaAccounted)
+		delete(metadata, metaBlock)
 		for i := range s.beta {
 			key := fmt.Sprintf("%s%d.beta", prefixMachine, i)
 			if s.beta[i], err = strconv.ParseFloat(metadata[key], 64); err != nil {

@@ -51,7 +51,7 @@ func (s *saver[T]) saveAccount(a *accountant[T], end int) error {
 		return nil
 	}
 	return s.write(a.snapshot, func(tensors []Tensor, metadata map[string]string) []Tensor {
-		metadata[metaAccounted] = strconv.Itoa(end)
+		metadata[metaAccounted], metadata[metaBlock] = strconv.Itoa(end), strconv.Itoa(a.block)
 		for i, b := range a.backward {
 			psi, beta := b.State()
 			metadata[fmt.Sprintf("%s%d.beta", prefixMachine, i)] = hexadecimal(beta)
@@ -67,7 +67,7 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 }
 
 // The prefixes of the tensors and metadata of a resume file.
-const prefixState, prefixMachine, metaAccounted = "training.", "machine.", "accounted"
+const prefixState, prefixMachine, metaAccounted, metaBlock = "training.", "machine.", "accounted", "accounted_block"
 
 // save writes the resume file with a state of training. A run that was resumed in its account
 // has one that is further: the machines hold a part of the account already.

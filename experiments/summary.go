@@ -41,6 +41,7 @@ type MachineFigures struct {
 	QueryAccuracy   Figure        `json:"query_accuracy"`        // share of queries that ŷ classifies correctly
 	Certificate     *Certificate  `json:"certificate,omitempty"` // of a machine that integrates within steps
 	Conditioning    *Conditioning `json:"conditioning,omitempty"`
+	Target          string        `json:"target,omitempty"` // that the figures are of, where it is not the outputs
 }
 
 // Certificate says how exact an account is, and what that took: what the quadrature missed

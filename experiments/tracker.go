@@ -16,26 +16,22 @@ import (
 // evaluates the query's Jacobian at the nodes of all machines, and the training
 // samples' for the path kernel, and hands the factors to the machines.
 type tracker[T graphs.Float] struct {
-	engine   compute.Engine
-	machines []*pathkernel.Machine
-	path     *pathkernel.Path[T]
-	kernel   pathkernel.Kernel
+	engine  compute.Engine
+	queries *queries[T]
+	groups  []*group[T]
+	kernel  pathkernel.Kernel
+	refiner *refiner[T]
 
-	nodes []float64
-	query []*graphs.Jacobian[T] // one for each node, which keeps its values
-	ended bool                  // the evaluator of node 1 holds the values of the step's start
-	point []T                   // scratch (P)
+	ended bool // the evaluator of node 1 holds the values of the step's start
 	// streams: contributions are added while training goes on; otherwise an accountant adds
 	// them afterwards, and only path kernels are added here.
 	streams bool
-	refiner *refiner[T]
-	watch   int                // the machine whose step residual is reported, −1: none
-	after   *graphs.Forward[T] // f(x; w_{s+1}) of the query
-	before  []float64          // f(x; w_s) of the query (M, C)
+	watched *pathkernel.Machine // whose step residual is reported, or nil
 
 	train  []T // (N, d)
 	width  int // d
 	blocks []block[T]
+	at     int // the step that the only block of the training set was evaluated at, −1: none
 
 	rate           float64   // the step's, times what clips its gradient
 	initial, final []float64 // outputs of the query (M, C)
@@ -51,39 +47,24 @@ type block[T graphs.Float] struct {
 // blockBytes bounds the memory of the training Jacobian's graph.
 const blockBytes = 64 << 20
 
-func newTracker[T graphs.Float](n *graphs.Network, engine compute.Engine, machines []*pathkernel.Machine, kernel pathkernel.Kernel, query, train []T) (*tracker[T], error) {
-	path, err := pathkernel.NewPath[T](engine, machines...)
-	if err != nil {
-		return nil, err
-	}
-	width := n.Input().Size()
-	t := &tracker[T]{engine: engine, machines: machines, path: path, kernel: kernel, nodes: path.Nodes(),
-		point: make([]T, n.Parameters()), train: train, width: width, watch: -1, streams: true, residual: math.NaN(),
-		refiner: &refiner[T]{network: n, engine: engine, queries: query}}
-	queries := len(query) / width
-	for range t.nodes {
-		j, err := graphs.NewJacobian[T](n, engine, queries)
-		if err != nil {
-			return nil, err
-		}
-		if err := j.SetInputs(query); err != nil {
-			return nil, err
-		}
-		t.query = append(t.query, j)
-	}
-	if t.after, err = graphs.NewForward[T](n, engine, queries); err != nil {
-		return nil, err
-	}
-	if err := t.after.SetInputs(query); err != nil {
-		return nil, err
-	}
+// newTracker returns the hook of the groups' machines. The path kernel is that of the machines
+// that account for the outputs.
+func newTracker[T graphs.Float](q *queries[T], groups []*group[T], kernel pathkernel.Kernel, train []T) (*tracker[T], error) {
+	n, width := q.network, q.network.Input().Size()
+	t := &tracker[T]{engine: q.engine, queries: q, groups: groups, kernel: kernel, train: train, width: width, streams: true, at: -1, residual: math.NaN(),
+		refiner: &refiner[T]{network: n, engine: q.engine, queries: q.inputs}}
 	best := 0
-	for i, m := range machines {
-		if order := pathkernel.Order(m.Measure); order > best || order == best && m.Adaptive != nil {
-			best, t.watch = order, i
+	for _, g := range groups {
+		if err := g.open(q.engine); err != nil {
+			return nil, err
+		}
+		for _, m := range g.machines {
+			if order := pathkernel.Order(m.Measure); order > best || order == best && m.Adaptive != nil {
+				best, t.watched = order, m
+			}
 		}
 	}
-	if kernel != pathkernel.NoKernel && len(machines) > 0 {
+	if kernel != pathkernel.NoKernel && slices.ContainsFunc(groups, func(g *group[T]) bool { return g.target == nil }) {
 		size, err := blockSize[T](n, len(train)/width)
 		if err != nil {
 			return nil, err
@@ -124,12 +105,27 @@ func (t *tracker[T]) cut(n *graphs.Network, samples, size int) (err error) {
 }
 
 // begin evaluates the query's outputs at w_0.
-func (t *tracker[T]) begin(w []T) error {
-	if err := t.after.Run(w); err != nil {
+func (t *tracker[T]) begin(w []T) (err error) {
+	if t.initial, err = t.queries.all(w); err != nil {
 		return err
 	}
-	t.initial = widen(t.after.Outputs())
-	t.before = t.initial
+	for _, g := range t.groups {
+		g.initial, _ = g.values(0, t.initial, t.queries.network.Outputs())
+		g.before = slices.Clone(g.initial)
+	}
+	return nil
+}
+
+// resume takes up the path at the start of a later step, with weights w.
+func (t *tracker[T]) resume(w []T) error {
+	f, err := t.queries.all(w)
+	if err != nil {
+		return err
+	}
+	for _, g := range t.groups {
+		h, _ := g.values(0, f, t.queries.network.Outputs())
+		g.before = slices.Clone(h)
+	}
 	return nil
 }
 
@@ -139,45 +135,69 @@ func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 	if clip := s.Update.Clip; clip > 0 && clip < 1 {
 		t.rate *= clip // a clipped gradient is a shorter step
 	}
-	t.path.Begin(t.rate)
-	if err := t.evaluate(s); err != nil {
-		return err
+	for _, g := range t.groups {
+		g.path.Begin(t.rate)
 	}
-	nodes := t.factors(func(j int) int { return j })
-	if err := t.certify(nodes, s); err != nil {
-		return err
+	t.residual = math.NaN()
+	if len(t.groups) == 0 {
+		return nil
 	}
-	return t.add(nodes, s)
-}
-
-// evaluate runs the query's Jacobian at w_s + tΔ_s for every node t. The end of
-// the step before is the start of this one.
-func (t *tracker[T]) evaluate(s *training.Step[T]) error {
-	for j, at := range t.nodes {
-		if at == 0 && t.ended {
-			last := len(t.query) - 1
-			t.query[j], t.query[last] = t.query[last], t.query[j]
-			continue
+	for _, b := range t.queries.blocks() {
+		if err := t.evaluate(b, s); err != nil {
+			return err
 		}
-		for i, w := range s.Weights {
-			t.point[i] = w + T(at)*s.Delta[i]
+		after, err := t.queries.at(t.queries.moved(s.Weights, s.Delta))
+		if err != nil {
+			return fmt.Errorf("the query's outputs after step %d: %w", s.Index, err)
 		}
-		if err := t.query[j].Run(t.point); err != nil {
-			return fmt.Errorf("the query's Jacobian at node %g of step %d: %w", at, s.Index, err)
-		}
-		if tensor, found := t.query[j].NonFinite(); found {
-			return &training.Diverged{Step: s.Index, Tensor: tensor + " (query)", Loss: s.Loss}
+		for _, g := range t.groups {
+			if err := t.step(g, b, after, s); err != nil {
+				return err
+			}
 		}
 	}
-	t.ended = len(t.nodes) > 1 && t.nodes[0] == 0 && t.nodes[len(t.nodes)-1] == 1
 	return nil
 }
 
-// factors returns the query's factors, those of evaluator choose(j) for node j.
-func (t *tracker[T]) factors(choose func(int) int) [][]pathkernel.Factor[T] {
-	nodes := make([][]pathkernel.Factor[T], len(t.nodes))
-	for j := range nodes {
-		nodes[j] = convert(t.query[choose(j)].Factors())
+// step hands a block of queries to the machines of a group.
+func (t *tracker[T]) step(g *group[T], b queryBlock, after []float64, s *training.Step[T]) error {
+	g.path.From(b.first)
+	nodes := t.factors(g, func(k int) int { return k })
+	if err := t.certify(g, b, nodes, after, s); err != nil {
+		return err
+	}
+	return t.add(g, nodes, s)
+}
+
+// evaluate runs the block's Jacobian at w_s + tΔ_s for every node t. The end of
+// the step before is the start of this one.
+func (t *tracker[T]) evaluate(b queryBlock, s *training.Step[T]) error {
+	q := t.queries
+	if err := q.turn(b); err != nil {
+		return err
+	}
+	for k, at := range q.nodes {
+		if at == 0 && t.ended {
+			last := len(q.jacobians) - 1
+			q.jacobians[k], q.jacobians[last] = q.jacobians[last], q.jacobians[k]
+			continue
+		}
+		if err := q.run(k, s.Weights, s.Delta); err != nil {
+			return fmt.Errorf("step %d: %w", s.Index, err)
+		}
+		if tensor, found := q.jacobians[k].NonFinite(); found {
+			return &training.Diverged{Step: s.Index, Tensor: tensor + " (query)", Loss: s.Loss}
+		}
+	}
+	t.ended = len(q.nodes) > 1 && q.nodes[0] == 0 && q.nodes[len(q.nodes)-1] == 1 && b.count == q.count()
+	return nil
+}
+
+// factors returns the block's factors at the nodes of a group, those of evaluator choose(k) for node k.
+func (t *tracker[T]) factors(g *group[T], choose func(int) int) (nodes [][]pathkernel.Factor[T]) {
+	for _, k := range t.queries.places(g.path.Nodes()) {
+		factors, f := t.queries.factors(choose(k))
+		nodes = append(nodes, g.factors(t.queries.now.first, factors, f))
 	}
 	return nodes
 }
@@ -192,129 +212,135 @@ func convert[T graphs.Float](factors []graphs.Factor[T]) []pathkernel.Factor[T] 
 
 // add hands the training side of a step to the machines: gradients as training
 // left them, and for a path kernel the samples' Jacobians at w_s, block by block.
-func (t *tracker[T]) add(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
-	gradient := convert(s.Factors())
+func (t *tracker[T]) add(g *group[T], nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
+	gradient, blocks := convert(s.Factors()), t.blocks
+	if g.target != nil {
+		blocks = nil
+	}
 	switch {
 	case !t.streams:
 	case s.Batch != nil:
-		t.path.AddBatch(nodes, s.Batch, gradient, s.LossDerivatives)
-	case len(t.blocks) == 0:
-		t.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
+		g.path.AddBatch(nodes, s.Batch, gradient, s.LossDerivatives)
+	case len(blocks) == 0:
+		g.path.Add(nodes, pathkernel.Block[T]{Gradient: gradient, Derivatives: s.LossDerivatives}, s.Size)
 		return nil
 	}
 	classes := len(s.LossDerivatives) / s.Size
 	derivatives := s.LossDerivatives
-	if s.Batch != nil && len(t.blocks) > 0 {
+	if s.Batch != nil && len(blocks) > 0 {
 		derivatives = make([]T, len(t.train)/t.width*classes)
 		for j, i := range s.Batch {
 			copy(derivatives[i*classes:(i+1)*classes], s.LossDerivatives[j*classes:(j+1)*classes])
 		}
 	}
-	for _, b := range t.blocks {
+	for _, b := range blocks {
 		rows := b.jacobian.Rows()
-		if err := b.jacobian.SetInputs(t.train[b.first*t.width : (b.first+rows)*t.width]); err != nil {
-			return err
-		}
-		if err := b.jacobian.Run(s.Weights); err != nil {
-			return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
+		if len(blocks) > 1 || t.at != s.Index {
+			if err := b.jacobian.SetInputs(t.train[b.first*t.width : (b.first+rows)*t.width]); err != nil {
+				return err
+			}
+			if err := b.jacobian.Run(s.Weights); err != nil {
+				return fmt.Errorf("the training samples' Jacobians at step %d: %w", s.Index, err)
+			}
+			t.at = s.Index
 		}
 		block := pathkernel.Block[T]{First: b.first, Derivatives: derivatives[b.first*classes : (b.first+rows)*classes], Jacobian: convert(b.jacobian.Factors())}
 		if s.Batch != nil || !t.streams {
-			t.path.AddKernel(nodes, block, s.Size)
+			g.path.AddKernel(nodes, block, s.Size)
 			continue
 		}
 		block.Gradient = pathkernel.Rows(gradient, b.first, rows)
-		t.path.Add(nodes, block, s.Size)
+		g.path.Add(nodes, block, s.Size)
 	}
 	return nil
 }
 
-// resume takes up the path at the start of a later step, with weights w.
-func (t *tracker[T]) resume(w []T) error {
-	if err := t.after.Run(w); err != nil {
-		return err
-	}
-	t.before = widen(t.after.Outputs())
-	return nil
-}
-
-// certify evaluates the query after the step, and what the quadrature of every machine misses
-// of it: f(x; w_{s+1}) − f(x; w_s) − Σ_k ω_k J(x; w_s+t_kΔ_s)Δ_s. Adaptive machines are refined.
-func (t *tracker[T]) certify(nodes [][]pathkernel.Factor[T], s *training.Step[T]) error {
-	for i, w := range s.Weights {
-		t.point[i] = w + s.Delta[i]
-	}
-	if err := t.after.Run(t.point); err != nil {
-		return fmt.Errorf("the query's outputs after step %d: %w", s.Index, err)
-	}
-	after := widen(t.after.Outputs())
-	changes := make([][]float64, len(nodes)) // J·Δ at each node (M, C)
+// certify measures what the quadrature of every machine of a group misses of a step, at whose end
+// the block's outputs are after: h(w_{s+1}) − h(w_s) − Σ_k ω_k ∂h/∂f·J(x; w_s+t_kΔ_s)Δ_s. Adaptive
+// machines are refined.
+func (t *tracker[T]) certify(g *group[T], b queryBlock, nodes [][]pathkernel.Factor[T], after []float64, s *training.Step[T]) error {
+	ended, _ := g.values(b.first, after, t.queries.network.Outputs())
+	k := len(ended) / b.count
+	before := g.before[b.first*k : (b.first+b.count)*k]
+	all := g.path.Nodes()
+	changes := make([][]float64, len(nodes)) // ∂h/∂f·J·Δ at each node (n, K)
 	t.engine.Tiles(len(nodes), 1, func(j, _ int) {
-		if t.certified(j) {
+		if certified(g.machines, all[j]) {
 			changes[j] = pathkernel.Apply(t.engine, nodes[j], s.Delta)
 		}
 	})
-	for i, m := range t.machines {
+	for i, m := range g.machines {
 		rule, exact := m.Rule()
 		if !exact || m.Adaptive != nil && !t.streams {
 			continue // the accountant's
 		}
-		at := t.places(rule)
-		step := measured[T]{weights: s.Weights, delta: s.Delta, nodes: choose(nodes, at), slopes: choose(changes, at), before: t.before, after: after}
-		meshes, refined, err := t.refiner.certify(m, s.Index, &step)
+		step := measured[T]{first: b.first, weights: s.Weights, delta: s.Delta, before: before, after: ended}
+		for _, node := range rule.Nodes {
+			j, _ := slices.BinarySearch(all, node)
+			step.nodes, step.slopes = append(step.nodes, nodes[j]), append(step.slopes, changes[j])
+		}
+		meshes, refined, err := t.refiner.certify(g, m, s.Index, &step)
 		if err != nil {
 			return fmt.Errorf("refine step %d of machine %q: %w", s.Index, m.Name, err)
 		}
-		if err := t.path.Refine(i, nodes, refined); err != nil {
+		if err := g.path.Refine(i, nodes, refined); err != nil {
 			return err
 		}
-		if i == t.watch {
-			t.residual = unrefined(step.residuals, meshes, t.refiner.network.Outputs())
+		if m == t.watched {
+			worst := unrefined(step.residuals, meshes, k)
+			if !(t.residual >= worst) {
+				t.residual = worst
+			}
 		}
 	}
-	t.before = after
+	copy(before, ended)
 	return nil
 }
 
 // certified reports whether a machine that integrates within steps has the node.
-func (t *tracker[T]) certified(node int) bool {
-	return slices.ContainsFunc(t.machines, func(m *pathkernel.Machine) bool {
+func certified(machines []*pathkernel.Machine, node float64) bool {
+	return slices.ContainsFunc(machines, func(m *pathkernel.Machine) bool {
 		rule, exact := m.Rule()
-		return exact && slices.Contains(rule.Nodes, t.nodes[node])
+		return exact && slices.Contains(rule.Nodes, node)
 	})
 }
 
-// places returns where the nodes of a rule are among all.
-func (t *tracker[T]) places(rule pathkernel.Rule) (at []int) {
-	for _, node := range rule.Nodes {
-		j, _ := slices.BinarySearch(t.nodes, node)
-		at = append(at, j)
-	}
-	return at
-}
-
-// choose returns some of a list.
-func choose[V any](all []V, at []int) (some []V) {
-	for _, j := range at {
-		some = append(some, all[j])
-	}
-	return some
-}
-
 // Finish implements training.Hook.
-func (t *tracker[T]) Finish(_ context.Context, s *training.Step[T]) error {
-	t.final = t.before
-	if !t.path.Finish() {
-		return nil
+func (t *tracker[T]) Finish(_ context.Context, s *training.Step[T]) (err error) {
+	if t.final, err = t.queries.all(s.Weights); err != nil {
+		return fmt.Errorf("the query's outputs at the final weights: %w", err)
 	}
-	start := 0
-	if t.ended {
-		start = len(t.query) - 1
-	} else if err := t.query[0].Run(s.Weights); err != nil {
-		return fmt.Errorf("the query's Jacobian at the final weights: %w", err)
+	needed := make(map[*group[T]]bool)
+	for _, g := range t.groups {
+		g.final, _ = g.values(0, t.final, t.queries.network.Outputs())
+		needed[g] = g.path.Finish()
 	}
-	nodes := t.factors(func(int) int { return start })
-	return t.add(nodes, s)
+	for _, b := range t.queries.blocks() {
+		if !slices.ContainsFunc(t.groups, func(g *group[T]) bool { return needed[g] }) {
+			break
+		}
+		start := 0
+		if t.ended {
+			start = len(t.queries.nodes) - 1
+		} else {
+			if err := t.queries.turn(b); err != nil {
+				return err
+			}
+			if err := t.queries.jacobians[0].Run(s.Weights); err != nil {
+				return fmt.Errorf("the query's Jacobian at the final weights: %w", err)
+			}
+		}
+		for _, g := range t.groups {
+			if !needed[g] {
+				continue
+			}
+			g.path.From(b.first)
+			if err := t.add(g, t.factors(g, func(int) int { return start }), s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // widen returns the values in float64, which is exact.

@@ -2,10 +2,12 @@ package experiments
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"testing"
 
 	"pkm/graphs"
+	"pkm/internal/compute"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -141,11 +143,13 @@ func (p *plain) add(s *training.Step[float64], nodes, weights []float64) {
 func TestTrackerEqualsPlainTwin(t *testing.T) {
 	const samples, queries, classes = 9, 4, 3
 	for _, hidden := range []string{"[5, 4]", "[6]", "[]"} {
-		t.Run(hidden, func(t *testing.T) { trackerEqualsPlainTwin(t, hidden, samples, queries, classes) })
+		for _, block := range []int{1, 3, queries} { // of queries: all at once, or in turns
+			t.Run(fmt.Sprintf("%s/%d", hidden, block), func(t *testing.T) { trackerEqualsPlainTwin(t, hidden, samples, queries, classes, block) })
+		}
 	}
 }
 
-func trackerEqualsPlainTwin(t *testing.T, hidden string, samples, queries, classes int) {
+func trackerEqualsPlainTwin(t *testing.T, hidden string, samples, queries, classes, block int) {
 	c, err := Parse("t", []byte("name: t\nnetwork: {hidden: "+hidden+"}\n"), "yaml", nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +190,7 @@ func trackerEqualsPlainTwin(t *testing.T, hidden string, samples, queries, class
 			if err != nil {
 				t.Fatal(err)
 			}
-			tracked, err := newTracker(network, b, []*pathkernel.Machine{other, machine}, kernel, query.Inputs, train.Inputs)
+			tracked, err := track(network, b, []*pathkernel.Machine{other, machine}, kernel, query.Inputs, train.Inputs, block)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,7 +282,7 @@ func TestTrackerBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := gonum(t)
-	tracked, err := newTracker(network, b, []*pathkernel.Machine{machine}, pathkernel.FullKernel, query.Inputs, train.Inputs)
+	tracked, err := track(network, b, []*pathkernel.Machine{machine}, pathkernel.FullKernel, query.Inputs, train.Inputs, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,4 +304,15 @@ func TestTrackerBlocks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// track returns the tracker of machines that account for outputs, in blocks of so many queries.
+func track[T graphs.Float](n *graphs.Network, engine compute.Engine, machines []*pathkernel.Machine, kernel pathkernel.Kernel, query, train []T, block int) (*tracker[T], error) {
+	g := newGroup[T](outputsTarget, nil)
+	g.machines = machines
+	q, err := newQueries(n, engine, query, block, machines)
+	if err != nil {
+		return nil, err
+	}
+	return newTracker(q, []*group[T]{g}, kernel, train)
 }

@@ -25,8 +25,8 @@ func (v *verifier) verifyCertificate(name string, d Decomposition) {
 	}
 	rounding *= 1 + maxAbs(d.Final)
 	for i, r := range d.Residual() {
-		if over := math.Abs(r) - sums[i/v.C]; !(over <= rounding) {
-			v.add(StatusFailed, subject, "certificate: query %d has a residual of %.3g, its steps missed %.3g", i/v.C, r, sums[i/v.C])
+		if over := math.Abs(r) - sums[i/d.C]; !(over <= rounding) {
+			v.add(StatusFailed, subject, "certificate: query %d has a residual of %.3g, its steps missed %.3g", i/d.C, r, sums[i/d.C])
 			return
 		}
 	}

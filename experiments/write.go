@@ -34,7 +34,7 @@ func (e *experiment[T]) writeBeginning() error {
 		name    string
 		inputs  []T
 		samples *Samples
-	}{{"train", e.inputs, e.train}, {"query", e.queries, e.query}} {
+	}{{"train", e.inputs, e.train}, {"query", e.queries.inputs, e.query}} {
 		n := len(side.samples.Labels)
 		labels := make([]int64, n)
 		for i, l := range side.samples.Labels {
@@ -75,7 +75,7 @@ func (e *experiment[T]) write(completed bool) error {
 		if !e.accounted {
 			break // there is no account of a part of the steps
 		}
-		if err := e.writeMachine(machine, m, c, n); err != nil {
+		if err := e.writeMachine(machine, m, n); err != nil {
 			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
 	}
@@ -91,7 +91,7 @@ func (e *experiment[T]) write(completed bool) error {
 		return err
 	}
 	for _, machine := range e.machines {
-		figures, err := e.writeFigures(machine, m, c, n)
+		figures, err := e.writeFigures(machine, m, n)
 		if err != nil {
 			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
@@ -102,7 +102,9 @@ func (e *experiment[T]) write(completed bool) error {
 	}
 	var predictions []prediction
 	for _, machine := range e.machines {
-		predictions = append(predictions, prediction{machine.Name, machine.Predict(e.tracker.initial)})
+		if e.groupOf(machine).target == nil {
+			predictions = append(predictions, prediction{machine.Name, machine.Predict(e.tracker.initial)})
+		}
 	}
 	return e.dir.WriteFile("report.html", func(w io.Writer) error {
 		return writeReport(w, e.config, summary, e.tracker.final, predictions, e.steps)
@@ -146,10 +148,15 @@ func (e *experiment[T]) networkFigures() (NetworkFigures, error) {
 }
 
 // writeMachine writes what a machine holds.
-func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) error {
+func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, n int) error {
+	g := e.groupOf(machine)
+	c := g.size(e.classes)
 	arrays := []array{
 		{"contributions", []int{m, c, n}, machine.Contributions()},
 		{"regularization", []int{m, c}, machine.Regularization()},
+	}
+	if g.target != nil {
+		arrays = append(arrays, array{"target_initial", []int{m, c}, g.initial})
 	}
 	switch machine.Kernel() {
 	case pathkernel.TraceKernel:
@@ -157,6 +164,9 @@ func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) e
 	case pathkernel.FullKernel:
 		arrays = append(arrays, array{"path_kernel", []int{m, c, n, c}, machine.PathKernel()},
 			array{"coefficients", []int{m, c, n, c}, machine.Coefficients()})
+	}
+	if g.name == lossTarget && e.config.Training.BatchSize == 0 && e.config.Training.Optimizer.plain() {
+		arrays = append(arrays, array{"loss_path_kernel", []int{m, n}, scaled(machine.Contributions(), -float64(n))})
 	}
 	for _, a := range arrays {
 		if err := WriteArray(e.dir, machine.Name+"/"+a.name, a.shape, a.data); err != nil {
@@ -166,13 +176,36 @@ func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, c, n int) e
 	return nil
 }
 
+// scaled returns factor·v.
+func scaled(v []float64, factor float64) []float64 {
+	out := make([]float64, len(v))
+	for i, x := range v {
+		out[i] = factor * x
+	}
+	return out
+}
+
 // writeFigures writes the residual of a machine and returns its figures.
-func (e *experiment[T]) writeFigures(machine *pathkernel.Machine, m, c, n int) (MachineFigures, error) {
-	d := Decomposition{M: m, C: c, N: n, Initial: e.tracker.initial, Final: e.tracker.final,
+func (e *experiment[T]) writeFigures(machine *pathkernel.Machine, m, n int) (MachineFigures, error) {
+	g := e.groupOf(machine)
+	c := g.size(e.classes)
+	if g.target != nil {
+		if err := WriteArray(e.dir, machine.Name+"/target_final", []int{m, c}, g.final); err != nil {
+			return MachineFigures{}, err
+		}
+	}
+	d := Decomposition{M: m, C: c, N: n, Initial: g.initial, Final: g.final,
 		Contributions: machine.Contributions(), Regularization: machine.Regularization()}
-	figures, err := Figures(d, e.query.Labels)
+	labels := e.query.Labels
+	if g.name == lossTarget {
+		labels = nil // a loss has no classes
+	}
+	figures, err := Figures(d, labels)
 	if err != nil {
 		return figures, err
+	}
+	if g.target != nil {
+		figures.Target = g.name
 	}
 	if figures.Certificate, err = e.writeCertificate(machine); err != nil {
 		return figures, err

@@ -24,8 +24,10 @@ import (
 type Backward[T Float] struct {
 	machine *Machine
 	rule    Rule
+	first   int // query
+	count   int // queries
 	engine  compute.Engine
-	psi     []T // Ψ (M·C, P)
+	psi     []T // Ψ (count·C, P)
 	size    int // P
 	beta    float64
 	scratch *Contraction[T] // forms gradients of convolutions
@@ -36,19 +38,23 @@ type Backward[T Float] struct {
 	products  [][]T // (rows, B)
 }
 
-// NewBackward returns an empty account of a path of P = parameters weights. The machine
+// NewBackward returns an empty account of a path of P = parameters weights for count queries of a
+// machine from first on: an account of less memory, for M queries in turns. The machine
 // has family exact; a trace kernel is filled by Path.AddKernel, and a full one, whose
 // coefficients the steps of an optimizer do not have, is refused.
-func NewBackward[T Float](engine compute.Engine, m *Machine, parameters int) (*Backward[T], error) {
+func NewBackward[T Float](engine compute.Engine, m *Machine, parameters, first, count int) (*Backward[T], error) {
 	e, ok := m.Measure.(*exact)
 	if !ok || m.kernel == FullKernel {
 		return nil, fmt.Errorf("pathkernel: machine %q: only machines of family %s without a full path kernel are filled backwards", m.Name, ExactFamily)
 	}
+	if first < 0 || count < 1 || first+count > m.queries {
+		return nil, fmt.Errorf("pathkernel: account for %d queries of machine %q from query %d on: there are %d", count, m.Name, first, m.queries)
+	}
 	if m.regularization == nil {
 		m.regularization = make([]float64, m.queries*m.outputs)
 	}
-	return &Backward[T]{machine: m, rule: e.rule, engine: engine, size: parameters,
-		psi: aligned[T](m.queries * m.outputs * parameters), scratch: NewContraction[T](engine)}, nil
+	return &Backward[T]{machine: m, rule: e.rule, first: first, count: count, engine: engine, size: parameters,
+		psi: aligned[T](count * m.outputs * parameters), scratch: NewContraction[T](engine)}, nil
 }
 
 // A chunk is a range of a layer's weights, and a tile a block of rows (m, c) of Ψ.
@@ -57,7 +63,7 @@ const (
 	backwardRows    = 64
 )
 
-// State returns Ψ (M·C, P) and β of the step accounted for last, the live values from which
+// State returns Ψ (count·C, P) and β of the step accounted for last, the live values from which
 // the rest of the account goes on, beside the machine's own.
 func (b *Backward[T]) State() (psi []T, beta float64) { return b.psi, b.beta }
 
@@ -77,7 +83,7 @@ func (b *Backward[T]) Rule() Rule { return b.rule }
 // Step accounts for one step. Steps come in descending order.
 func (b *Backward[T]) Step(s *LinearStep[T]) error {
 	m := b.machine
-	if err := s.check(b.rule, m.queries, m.outputs, m.samples, b.size); err != nil {
+	if err := s.check(b.rule, b.count, m.outputs, m.samples, b.size); err != nil {
 		return err
 	}
 	_, m.single = any(T(0)).(float32)
@@ -118,7 +124,7 @@ func (b *Backward[T]) layer(s *LinearStep[T], layer int) {
 // chunk accounts for columns lo to hi of a layer, at offset of the flat weights.
 func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []columns[T], refined map[int]refinedColumns[T], gradients []T) {
 	m := b.machine
-	n, rows := hi-lo, m.queries*m.outputs
+	n, rows := hi-lo, b.count*m.outputs
 	batch := len(gradients) / n
 	workers := b.engine.Workers((rows+backwardRows-1)/backwardRows, 1)
 	for w := range workers {
@@ -145,15 +151,15 @@ func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []column
 			ψ, χ := b.psi[r*b.size+offset:][:n], χ[(r-first)*n:][:n]
 			combine(ψ, χ, φ, T(b.beta), e, a, f)
 			if s.L2 != 0 {
-				m.regularization[r] -= s.L2 * vector.Dot64(χ, weights)
+				m.regularization[b.first*m.outputs+r] -= s.L2 * vector.Dot64(χ, weights)
 			}
 			if s.Decay != 0 {
-				m.regularization[r] -= s.Decay * vector.Dot64(φ, weights)
+				m.regularization[b.first*m.outputs+r] -= s.Decay * vector.Dot64(φ, weights)
 			}
 		}
 		blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, last-first, batch, n, 1, χ, n, gradients, n, 0, product, batch)
 		for r := first; r < last; r++ {
-			row, to := product[(r-first)*batch:][:batch], m.contributions[r*m.samples:][:m.samples]
+			row, to := product[(r-first)*batch:][:batch], m.contributions[(b.first*m.outputs+r)*m.samples:][:m.samples]
 			for i, p := range row {
 				to[s.sample(i)] += rate * float64(p)
 			}

@@ -71,7 +71,7 @@ func TestBackwardEqualsForwardTwin(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", name, rule.Name), func(t *testing.T) {
 				backward, forward := machine(t, ExactFamily, rule.Name, NoKernel, queries, outputs, samples), machine(t, ExactFamily, rule.Name, NoKernel, queries, outputs, samples)
 				p := net.parameters()
-				b, err := NewBackward[float64](gonum(t), backward, p)
+				b, err := NewBackward[float64](gonum(t), backward, p, 0, queries)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -119,7 +119,7 @@ func TestBackwardEqualsForwardTwin(t *testing.T) {
 //	after it had left the batch; sample 2 by −1.
 func TestMomentumByHand(t *testing.T) {
 	m := machine(t, ExactFamily, "left", NoKernel, 1, 1, 2)
-	b, err := NewBackward[float64](gonum(t), m, 1)
+	b, err := NewBackward[float64](gonum(t), m, 1, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +138,11 @@ func TestMomentumByHand(t *testing.T) {
 
 func TestBackwardRefusals(t *testing.T) {
 	flow := machine(t, FlowFamily, "left", NoKernel, 1, 1, 1)
-	if _, err := NewBackward[float64](gonum(t), flow, 1); err == nil {
+	if _, err := NewBackward[float64](gonum(t), flow, 1, 0, 1); err == nil {
 		t.Error("a machine of family flow was taken")
 	}
 	m := machine(t, ExactFamily, "left", NoKernel, 1, 1, 1)
-	b, err := NewBackward[float64](gonum(t), m, 1)
+	b, err := NewBackward[float64](gonum(t), m, 1, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,22 +40,23 @@ func Residuals(before, after []float64, weights []float64, changes [][]float64) 
 	return miss
 }
 
-// Certify adds a step to the machine's certificate: the residuals (M, C) of the nodes
-// of its rule, but for the queries with a mesh.
-func (m *Machine) Certify(step int, residuals []float64, nodes int, meshes map[int]Mesh) error {
-	if len(residuals) != m.queries*m.outputs || step < 0 {
-		return fmt.Errorf("pathkernel: certify step %d of machine %q with %d residuals: there are %d queries and %d outputs", step, m.Name, len(residuals), m.queries, m.outputs)
+// Certify adds a step of consecutive queries, n from first on, to the machine's certificate:
+// the residuals (n, C) of the nodes of its rule, but for the queries with a mesh, which are
+// counted from first.
+func (m *Machine) Certify(step, first int, residuals []float64, nodes int, meshes map[int]Mesh) error {
+	if n := len(residuals) / m.outputs; len(residuals) != n*m.outputs || first < 0 || first+n > m.queries || step < 0 {
+		return fmt.Errorf("pathkernel: certify step %d of machine %q with %d residuals from query %d on: there are %d queries and %d outputs", step, m.Name, len(residuals), first, m.queries, m.outputs)
 	}
 	c := m.certificate
 	for len(c.StepNodes) <= step {
 		c.StepNodes = append(c.StepNodes, 0)
 	}
-	for q := range m.queries {
-		largest, spent := 0.0, float64(nodes)
-		for _, r := range residuals[q*m.outputs : (q+1)*m.outputs] {
+	for i := range len(residuals) / m.outputs {
+		q, largest, spent := first+i, 0.0, float64(nodes)
+		for _, r := range residuals[i*m.outputs : (i+1)*m.outputs] {
 			largest = max(largest, math.Abs(r))
 		}
-		if mesh, ok := meshes[q]; ok {
+		if mesh, ok := meshes[i]; ok {
 			largest, spent = mesh.Residual, float64(mesh.Spent)
 			c.Refined++
 			if mesh.Short {

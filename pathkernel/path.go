@@ -16,16 +16,17 @@ type Path[T Float] struct {
 	nodes    []float64
 	weights  [][]float64 // of this step: machine, node
 	products *Contraction[T]
+	first    int  // query of the machines that the factors begin with
 	current  bool // products holds the query's side of this step
 
-	corrections [][]correction[T]   // of this step, of each machine
-	correcting  *Contraction[T]     // multiplies them
-	fixed       map[int]map[int][]T // of each block, by first sample: Grams of inputs that are data
+	corrections [][]correction[T]      // of this step, of each machine
+	correcting  *Contraction[T]        // multiplies them
+	fixed       map[[2]int]map[int][]T // of each block of queries and samples, by their first: Grams of inputs that are data
 }
 
 // NewPath returns a path for machines of the same shapes.
 func NewPath[T Float](engine compute.Engine, machines ...*Machine) (*Path[T], error) {
-	p := &Path[T]{machines: machines, products: NewContraction[T](engine), fixed: make(map[int]map[int][]T)}
+	p := &Path[T]{machines: machines, products: NewContraction[T](engine), fixed: make(map[[2]int]map[int][]T)}
 	for _, m := range machines {
 		if first := machines[0]; m.queries != first.queries || m.outputs != first.outputs || m.samples != first.samples || m.kernel != first.kernel {
 			return nil, fmt.Errorf("pathkernel: machines %q and %q have different shapes or path kernels", first.Name, m.Name)
@@ -54,8 +55,7 @@ func (p *Path[T]) Weights(machine int) []float64 { return p.weights[machine] }
 
 // Begin starts a step with learning rate η.
 func (p *Path[T]) Begin(η float64) {
-	p.current = false
-	clear(p.corrections)
+	p.From(0)
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		nodes := m.Measure.Nodes()
@@ -66,11 +66,17 @@ func (p *Path[T]) Begin(η float64) {
 	}
 }
 
+// From says that the factors which follow are those of consecutive queries from the given one on,
+// not of all: within a step, each block of queries is a turn of Refine and Add of its own.
+func (p *Path[T]) From(query int) {
+	p.first, p.current = query, false
+	clear(p.corrections)
+}
+
 // Finish turns from steps to the final weights and reports whether a machine
 // counts them: then what was evaluated at w_S stands for node 0.
 func (p *Path[T]) Finish() (needed bool) {
-	p.current = false
-	clear(p.corrections)
+	p.From(0)
 	for i, m := range p.machines {
 		clear(p.weights[i])
 		if w := m.Measure.Finish(); w != 0 {
@@ -98,7 +104,7 @@ type Block[T Float] struct {
 //
 // with the trace over outputs for a trace kernel, and for a full kernel the
 // numerators of the coefficients too. nodes holds the query's factors, seeded
-// with the unit vectors, at each of Nodes. Division by the batch size B is applied
+// with the unit vectors, at each of Nodes, of the queries that From says. Division by the batch size B is applied
 // here and nowhere else on the way to Q.
 func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 {
@@ -108,7 +114,7 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	rate := -1 / float64(batch)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
-		sums[i] = []Sum{{Values: m.contributions, Width: m.samples, Offset: b.First, Scale: rate}}
+		sums[i] = []Sum{{Values: m.contributions[p.first*m.outputs*m.samples:], Width: m.samples, Offset: b.First, Scale: rate}}
 		p.raiseBound(i, b.Derivatives, batch)
 	}
 	c.Outer(b.Gradient, sums)
@@ -126,17 +132,17 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 		return
 	}
 	c := p.prepare(nodes, gradient, make(map[int][]T)) // another batch has other inputs
-	n := len(samples)
+	n, rows := len(samples), nodes[0][0].Rows
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		p.raiseBound(i, derivatives, n)
-		sums[i] = []Sum{{Values: make([]float64, m.queries*m.outputs*n), Width: n, Scale: -1 / float64(n)}}
+		sums[i] = []Sum{{Values: make([]float64, rows*m.outputs*n), Width: n, Scale: -1 / float64(n)}}
 	}
 	c.Outer(gradient, sums)
 	for i, m := range p.machines {
 		p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
-		for r := range m.queries * m.outputs {
-			to := m.contributions[r*m.samples:][:m.samples]
+		for r := range rows * m.outputs {
+			to := m.contributions[(p.first*m.outputs+r)*m.samples:][:m.samples]
 			for j, q := range sums[i][0].Values[r*n : (r+1)*n] {
 				to[samples[j]] += q
 			}
@@ -167,10 +173,11 @@ func (p *Path[T]) prepare(nodes [][]Factor[T], train []Factor[T], fixed map[int]
 
 // kept returns the Grams of the block that begins with a sample.
 func (p *Path[T]) kept(first int) map[int][]T {
-	if p.fixed[first] == nil {
-		p.fixed[first] = make(map[int][]T)
+	block := [2]int{p.first, first}
+	if p.fixed[block] == nil {
+		p.fixed[block] = make(map[int][]T)
 	}
-	return p.fixed[first]
+	return p.fixed[block]
 }
 
 // raiseBound notes the derivatives that a machine counts.
@@ -191,7 +198,7 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 		return
 	}
 	for i, m := range p.machines {
-		sums[i] = []Sum{{Values: m.pathKernel, Width: m.samples, Offset: b.First, Scale: 1}}
+		sums[i] = []Sum{{Values: m.pathKernel[p.first*len(m.pathKernel)/m.queries:], Width: m.samples, Offset: b.First, Scale: 1}}
 	}
 	if kernel == TraceKernel {
 		c.Trace(b.Jacobian, sums)
@@ -205,7 +212,7 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 		derivatives[i] = float64(d)
 	}
 	for i, m := range p.machines {
-		sums[i] = append(sums[i], Sum{Values: m.numerators, Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
+		sums[i] = append(sums[i], Sum{Values: m.numerators[p.first*len(m.numerators)/m.queries:], Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
 	}
 	c.Outer(b.Jacobian, sums)
 	for i, m := range p.machines {

@@ -55,10 +55,10 @@ type correction[T Float] struct {
 const correctionRows = 128
 
 // Refine replaces the machine's quadrature of some queries in this step, of which nodes holds
-// the query's factors. Call it between Begin and the step's blocks. The machine has family
-// exact.
+// the query's factors. Call it between Begin, or From, from which queries are counted, and
+// the step's blocks. The machine has family exact.
 func (p *Path[T]) Refine(machine int, nodes [][]Factor[T], refinements []Refinement[T]) error {
-	m, rate := p.machines[machine], sum(p.weights[machine])
+	rate := sum(p.weights[machine])
 	var queries []int
 	var weights []float64
 	var parts [][]Factor[T]
@@ -69,8 +69,8 @@ func (p *Path[T]) Refine(machine int, nodes [][]Factor[T], refinements []Refinem
 		queries, weights, parts = nil, nil, nil
 	}
 	for _, r := range refinements {
-		if r.Query < 0 || r.Query >= m.queries || len(r.Weights) != r.Factors[0].Rows {
-			return fmt.Errorf("pathkernel: refine query %d of %d with %d weights for %d nodes", r.Query, m.queries, len(r.Weights), r.Factors[0].Rows)
+		if r.Query < 0 || r.Query >= nodes[0][0].Rows || len(r.Weights) != r.Factors[0].Rows {
+			return fmt.Errorf("pathkernel: refine query %d of %d with %d weights for %d nodes", r.Query, nodes[0][0].Rows, len(r.Weights), r.Factors[0].Rows)
 		}
 		for k, w := range p.weights[machine] {
 			if w != 0 {

@@ -112,7 +112,7 @@ func TestRefinedQueries(t *testing.T) {
 					return
 				}
 				back := machine(t, ExactFamily, "gauss-2", NoKernel, queries, outputs, samples)
-				b, err := NewBackward[float64](gonum(t), back, p)
+				b, err := NewBackward[float64](gonum(t), back, p, 0, queries)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,7 +151,7 @@ func TestCertificate(t *testing.T) {
 	m, other := machine(t, ExactFamily, "gauss-2", NoKernel, 2, 2, 1), machine(t, ExactFamily, "gauss-2", NoKernel, 2, 2, 1)
 	certify := func(m *Machine, step int, residuals []float64, meshes map[int]Mesh) {
 		t.Helper()
-		if err := m.Certify(step, residuals, 2, meshes); err != nil {
+		if err := m.Certify(step, 0, residuals, 2, meshes); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,7 +168,7 @@ func TestCertificate(t *testing.T) {
 		near(t, "nodes of steps", c.StepNodes, 11, 0, 4)
 		near(t, "the rest", []float64{c.Refined, c.Shortfalls, c.WorstStep, c.WorstQuery}, 1, 1, 0, 1)
 	}
-	if err := m.Certify(0, []float64{1}, 1, nil); err == nil {
+	if err := m.Certify(0, 0, []float64{1}, 1, nil); err == nil {
 		t.Error("a step of one residual was certified")
 	}
 	if c := machine(t, FlowFamily, "left", NoKernel, 1, 1, 1).Certificate(); c != nil {
