@@ -24,7 +24,6 @@ func newChecker() *checker {
 // layer is what one source says: values nested as in the file, and where each
 // full key stands.
 type layer struct {
-	src     *source
 	values  map[string]any
 	origins map[string]origin
 }
@@ -33,7 +32,9 @@ type layer struct {
 // values: map[string]any, []any, int64, float64, bool, string. ok is false
 // when n itself has the wrong type, which is then recorded.
 func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok bool) {
-	l.origins[path] = origin{src: l.src, line: n.line, col: n.col}
+	if n.line > 0 {
+		l.origins[path] = n.place() // not of a mapping that only holds the key of an override
+	}
 	switch f.typ.Kind() {
 	case reflect.Struct:
 		if n.kind == mapNode {
@@ -48,7 +49,7 @@ func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok
 			return strings.EqualFold(n.text, "true"), true
 		}
 	case reflect.String:
-		if n.kind == textNode {
+		if n.kind == textNode || n.loose {
 			return n.text, true
 		}
 	case reflect.Int, reflect.Int64:
@@ -86,7 +87,7 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 	out := map[string]any{}
 	first := map[string]entry{}
 	for _, e := range n.entries {
-		here := origin{src: l.src, line: e.line, col: e.col}
+		here := origin{src: e.value.src, line: e.line, col: e.col}
 		key := joinKey(path, e.key)
 		if before, twice := first[e.key]; twice {
 			c.add(here, ConfigError{Key: key, Fault: fmt.Sprintf("given twice, first at line %d", before.line), Allowed: "each key once"})
@@ -110,7 +111,25 @@ func (c *checker) section(l *layer, n *node, f *field, path string) map[string]a
 
 // unknown records the key, which the section f does not have.
 func (c *checker) unknown(o origin, path, key string, f *field, section string) {
-	e := ConfigError{Key: path, Fault: faultUnknownKey, Allowed: strings.Join(f.keys(), ", ")}
+	e := c.unknownKey(key, f, section)
+	e.Key = path
+	if strings.Contains(key, ".") && f.kinds() == nil && c.schema.find(path) != nil {
+		e.Fault, e.Nearest = "unknown key with dots in it", ""
+		e.Allowed = "nested keys, " + strings.ReplaceAll(path, ".", ": {") + ": …" + strings.Repeat("}", strings.Count(path, "."))
+	} else if f != c.schema && (key == defaultsKey || key == removeKey) && e.Nearest == "" {
+		e.Fault = "unknown key: " + key + " stands only at the top of a file"
+	} else if f == c.schema && o.src.file != "" {
+		e.Allowed += ", " + defaultsKey + ", " + removeKey
+		if near := nearest(key, []string{defaultsKey, removeKey}); near != "" && e.Nearest == "" {
+			e.Nearest = near
+		}
+	}
+	c.add(o, e)
+}
+
+// unknownKey describes the key, which the section f does not have.
+func (c *checker) unknownKey(key string, f *field, section string) ConfigError {
+	e := ConfigError{Fault: faultUnknownKey, Allowed: strings.Join(f.keys(), ", ")}
 	if f.isOfAnotherKind(key) {
 		e.Fault = "not a key of kind " + f.kind
 	}
@@ -119,13 +138,10 @@ func (c *checker) unknown(o origin, path, key string, f *field, section string) 
 		c.meant[e.Nearest] = true
 	} else if f.kinds() != nil {
 		c.unknownOfKind(&e, key, f, section)
-	} else if o.src.file != "" && c.schema.find(path) != nil {
-		e.Fault = "unknown key with dots in it"
-		e.Allowed = "nested keys, " + strings.ReplaceAll(path, ".", ": {") + ": …" + strings.Repeat("}", strings.Count(path, "."))
 	} else {
 		e.Nearest = c.elsewhere(key)
 	}
-	c.add(o, e)
+	return e
 }
 
 // elsewhere returns the full key, in any section, whose last part is nearest

@@ -19,7 +19,7 @@ const (
 // ConfigError is one fault of a configuration.
 type ConfigError struct {
 	File         string // the configuration file, when the fault lies in one
-	Line, Column int    // 1-based, the column in characters; 0 when unknown
+	Line, Column int    // 1-based, the column in characters; 0 when unknown; in the file, or in the text of Source
 	Key          string // full key, such as training.optimizer.learning_rate
 	Fault        string // what is wrong, when Found against Allowed does not say it
 	Found        string // the faulty value
@@ -42,6 +42,8 @@ func (e *ConfigError) Error() string {
 		head = append(head, fmt.Sprintf("%s:%d:%d", printable(e.File), e.Line, e.Column))
 	case e.File != "":
 		head = append(head, printable(e.File))
+	case e.Source != "" && e.Line > 0:
+		head = append(head, fmt.Sprintf("%s, column %d", printable(e.Source), e.Column))
 	case e.Source != "":
 		head = append(head, printable(e.Source))
 	}
@@ -85,44 +87,59 @@ type source struct {
 	file  string   // or
 	label string   // such as "environment variable PKM_SEED"
 	rank  int      // order among the sources
-	lines []string // of the file, for excerpts
+	lines []string // of the file, or of the variable or override, for excerpts
 }
 
 // origin is where a value comes from.
 type origin struct {
 	src       *source // nil: a default, or a Config made by a program
-	line, col int     // in the file
+	line, col int     // in its lines
+	via       string  // the reference that gave the value, or ""
 }
 
 // add records the fault e, which lies at o.
 func (c *checker) add(o origin, e ConfigError) {
-	rank := 0
 	if o.src != nil {
-		rank = o.src.rank
 		e.File, e.Source = o.src.file, o.src.label
 		if e.File != "" {
 			e.Source = e.File
-			e.Line, e.Column = o.line, o.col
-			e.Excerpt = excerpt(o.src.lines, o.line, o.col)
 		}
+		e.Line, e.Column = o.line, o.col
+		e.Excerpt = excerpt(o.src.lines, o.line, o.col)
 	}
-	c.errs = append(c.errs, ranked{rank, &e})
+	if o.via != "" && e.Found != "" {
+		e.Found += " from " + o.via
+	}
+	c.errs = append(c.errs, ranked{o.src, &e})
 }
 
-// ranked is a fault and the order of its source.
+// ranked is a fault and its source.
 type ranked struct {
-	rank int
-	err  *ConfigError
+	src *source
+	err *ConfigError
 }
 
-// err returns the faults in the order of their places, or nil.
+// rank is the order of the source, the main file's where there is none.
+func (r ranked) rank() int {
+	if r.src == nil {
+		return 0
+	}
+	return r.src.rank
+}
+
+// err returns the faults in the order of their places, each once, or nil.
 func (c *checker) err() error {
 	slices.SortStableFunc(c.errs, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.err.Line, b.err.Line), cmp.Compare(a.err.Column, b.err.Column))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.err.Line, b.err.Line), cmp.Compare(a.err.Column, b.err.Column))
 	})
 	var errs []error
+	said := map[string]bool{}
 	for _, r := range c.errs {
-		errs = append(errs, r.err)
+		// A list of which an override changes an item is checked twice.
+		if text := r.err.Error(); !said[text] {
+			said[text] = true
+			errs = append(errs, r.err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -127,7 +127,17 @@ func (v *validator) foreign(f, sub *field, value reflect.Value, section, kind st
 	if of := sub.tag.Get("of"); !strings.Contains(of, " ") {
 		allowed = sub.key + " only with " + path + ": " + of
 	}
-	v.fail(key, ConfigError{Found: found, Fault: "while " + path + " is " + kind, Allowed: allowed})
+	fault := "while " + path + " is " + kind
+	// A kind from a higher layer does not take the keys of another away: how to.
+	if here, above := v.origins[key].src, v.origins[path].src; here != nil && above != nil && here.rank < above.rank {
+		fault += " by " + v.origins[path].String()
+		if above.file != "" {
+			allowed += "; remove: [" + key + "] in " + above.file + " takes it away"
+		} else {
+			allowed += "; ~" + key + " on the command line takes it away"
+		}
+	}
+	v.fail(key, ConfigError{Found: found, Fault: fault, Allowed: allowed})
 }
 
 // isDefault reports whether value is the default of the key f.

@@ -28,8 +28,8 @@ func TestKindOverrides(t *testing.T) {
 		{"a default of the short forms", layered("[{kind: flatten}, {kind: dense}]"), nil, []string{"network.hidden=[64, 64]"},
 			"override network.hidden=[64, 64]: network.hidden: found [64, 64], while network.kind is layers; allowed: the keys kind, layers, init"},
 		{"a list beside a cnn", layered("[{kind: flatten}, {kind: dense}]"), nil, []string{"network.kind=cnn", "network.convs=[{filters: 1, kernel: 1}]"},
-			"f.yaml:2:33: network.layers: found a list, while network.kind is cnn; allowed: layers only with network.kind: layers"},
-		{"an item", "name: x\n", nil, []string{"network.layers[0].layers[1].units=3"}, "override network.layers[0].layers[1].units=3: network.layers[0].layers[1].units: a list is replaced as a whole; allowed: network.layers=[…]"},
+			"f.yaml:2:33: network.layers: found a list, while network.kind is cnn by override network.kind=cnn; allowed: layers only with network.kind: layers; ~network.layers on the command line takes it away"},
+		{"an item", "name: x\n", nil, []string{"network.layers[0].layers[1].units=3"}, "override network.layers[0].layers[1].units=3: network.layers[0].layers[1].units: found [0], while network.layers is empty; allowed: an item that is there; +network.layers=… appends one"},
 		{"a replaced list", layered("[{kind: flatten}, {kind: dense, units: 9}]"), nil, []string{"network.layers=[{kind: flatten}, {kind: dense, units: 8}]"},
 			"override network.layers=[{kind: flatten}, {kind: dense, units: 8}]: network.layers[1].units: found 8, while it is the last layer; allowed: 10, the number of outputs of the data, or leave it out"},
 	}
@@ -45,7 +45,7 @@ func TestKindOverrides(t *testing.T) {
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			if got, _, _ := strings.Cut(err.Error(), "\n"); got != test.want || len(faults(t, err)) != 1 {
+			if got := firstLine(err); got != test.want || len(faults(t, err)) != 1 {
 				t.Errorf("got\n%v\nwant\n%s", err, test.want)
 			}
 		})

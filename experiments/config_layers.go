@@ -1,6 +1,9 @@
 package experiments
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // envPrefix begins the environment variables that configure an experiment:
 // PKM_TRAINING_BATCH_SIZE is training.batch_size.
@@ -17,7 +20,7 @@ func envName(path string) string {
 // The order of the sources in a list of faults.
 const (
 	rankEnvironment = 1
-	rankOverride    = 2
+	rankOverride    = 1_000_000 // and following, one for each
 )
 
 // defaults returns the layer below all others.
@@ -43,107 +46,41 @@ func (c *checker) parseDefault(f *field, text string) any {
 	return value
 }
 
-// environment returns the layer of the PKM_… variables.
-func (c *checker) environment(environ []string) *layer {
+// environment returns what the PKM_… variables say, those of sections before
+// those of their keys.
+func (c *checker) environment(environ []string) []*node {
 	names := map[string]*field{}
 	var known []string
 	c.schema.each(func(f *field) {
 		names[envName(f.path)] = f
 		known = append(known, envName(f.path))
 	})
-	reserved := map[string]bool{}
-	for _, name := range reservedEnv() {
-		reserved[name] = true
-	}
-	l := &layer{values: map[string]any{}, origins: map[string]origin{}}
-	for _, variable := range environ {
+	var docs []*node
+	environ = slices.Clone(environ)
+	slices.SortStableFunc(environ, func(a, b string) int {
+		nameA, _, _ := strings.Cut(a, "=")
+		nameB, _, _ := strings.Cut(b, "=")
+		return strings.Compare(nameA, nameB)
+	})
+	for i, variable := range environ {
 		name, text, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, envPrefix) || reserved[name] {
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(reservedEnv(), name) {
 			continue
 		}
-		src := &source{label: "environment variable " + name, rank: rankEnvironment}
+		src := &source{label: "environment variable " + name, rank: rankEnvironment + min(i, rankOverride-2), lines: strings.Split(variable, "\n")}
 		f := names[name]
 		if f == nil {
-			c.add(origin{src: src}, ConfigError{
+			c.add(origin{src: src, line: 1, col: 1}, ConfigError{
 				Fault:   "unknown variable",
 				Nearest: nearest(name, known),
 				Allowed: "PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps",
 			})
 			continue
 		}
-		c.lay(l, src, f, text)
+		set := &change{checker: c, op: '=', place: origin{src: src, line: 1, col: 1}, text: text, before: len([]rune(name)) + 1}
+		docs = set.apply(docs, f.path)
 	}
-	return l
-}
-
-// overrides returns the layer of the key=value texts.
-func (c *checker) overrides(overrides []string) *layer {
-	l := &layer{values: map[string]any{}, origins: map[string]origin{}}
-	for _, override := range overrides {
-		src := &source{label: "override " + override, rank: rankOverride}
-		key, text, ok := strings.Cut(override, "=")
-		key = strings.TrimSpace(key)
-		if !ok {
-			c.add(origin{src: src}, ConfigError{
-				Fault:   "has no =",
-				Allowed: "key=value, such as training.steps=100",
-			})
-			continue
-		}
-		if f := c.schema.find(key); f != nil {
-			c.lay(l, src, f, text)
-			continue
-		}
-		c.unknownOverride(src, key)
-	}
-	return l
-}
-
-// unknownOverride records an override whose key does not exist.
-func (c *checker) unknownOverride(src *source, key string) {
-	section, path, rest := c.schema, "", key
-	for {
-		first, more, deeper := strings.Cut(rest, ".")
-		name, _, indexed := strings.Cut(first, "[")
-		sub := section.child(name)
-		if sub != nil && sub.isList() && (deeper || indexed) {
-			c.add(origin{src: src}, ConfigError{Key: key, Fault: "a list is replaced as a whole", Allowed: sub.path + "=[…]"})
-			return
-		}
-		if sub == nil || !sub.isSection() || !deeper {
-			if sub != nil && !sub.isSection() {
-				c.add(origin{src: src}, ConfigError{Key: key, Fault: faultUnknownKey + ": " + sub.path + " has no keys below it", Allowed: sub.path + "=" + sub.allowed()})
-				return
-			}
-			c.unknown(origin{src: src}, key, first, section, path)
-			return
-		}
-		section, path, rest = sub, sub.path, more
-	}
-}
-
-// lay reads text, as a YAML value, into the key f of the layer.
-func (c *checker) lay(l *layer, src *source, f *field, text string) {
-	var n *node
-	fault := legible(text)
-	if fault == nil {
-		n, fault = parseYAML(text)
-	}
-	if fault != nil {
-		fault.Key, fault.Line, fault.Column = f.path, 0, 0
-		fault.Allowed = f.allowed()
-		c.faulty[f.path] = true
-		c.add(origin{src: src}, *fault)
-		return
-	}
-	if n == nil {
-		n = &node{}
-	}
-	one := &layer{src: src, origins: map[string]origin{}}
-	if value, ok := c.value(one, n, f, f.path); ok {
-		l.set(f.path, value)
-		l.cover(one)
-	}
+	return docs
 }
 
 // set puts value under the full key path, into the sections that are there.

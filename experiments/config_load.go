@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -21,12 +23,20 @@ const (
 
 // Load reads the configuration file at path and lays over it, in rising order,
 // the PKM_… variables of environ (in the form of [os.Environ]) and the
-// key=value overrides. The format follows from the extension: .yaml, .yml,
-// .json or .toml. Keys that no layer gives have their defaults.
+// overrides: key=value sets a key, +key=value adds one that is not given, or an
+// item to a list, ~key takes one away. Below the file lie the files that its key
+// defaults names, relative to it, later ones over earlier ones, without the keys
+// that its key remove names. The format follows from the extension: .yaml, .yml,
+// .json or .toml. Keys that no layer gives have their defaults. Mappings are
+// laid over one another key by key; a list replaces a list.
+//
+// In a text, ${a.b} stands for the value of another key, whatever layer gives
+// it, and ${env:NAME} or ${env:NAME,VALUE} for a variable of environ; alone they
+// keep its type. $${ stands for ${.
 //
 // Unknown keys and wrong types are refused in every layer, also where a higher
 // layer covers them; values are judged by the layer that prevails, which the
-// message names.
+// message names. References are looked up only in values that prevail.
 //
 // Every fault found is returned, joined, as a [*ConfigError]; a file that
 // cannot be read also matches the cause, such as [fs.ErrNotExist].
@@ -41,29 +51,77 @@ func Load(path string, overrides, environ []string) (*Config, error) {
 // Parse is [Load] for a file's content. Messages call the file name; format is
 // "yaml", "yml", "json" or "toml".
 func Parse(name string, data []byte, format string, overrides, environ []string) (*Config, error) {
+	config, _, err := compose(name, data, format, overrides, environ)
+	return config, err
+}
+
+// compose is [Parse], and returns where each value comes from.
+func compose(name string, data []byte, format string, overrides, environ []string) (*Config, map[string]origin, error) {
 	c := newChecker()
-	layers := []*layer{
-		c.defaults(),
-		c.file(name, data, format),
-		c.environment(environ),
-		c.overrides(overrides),
-	}
+	layers := c.layers(name, data, format, overrides, environ)
 	config, err := merge(layers)
 	if err != nil {
 		// Unreachable while the checker knows every type of the schema.
 		c.add(origin{}, ConfigError{File: name, Fault: "cannot be decoded", Err: err})
-		return nil, c.err()
+		return nil, nil, c.err()
 	}
 	c.required(name, layers)
-	given := origins(layers)
-	if _, ok := given["machines"]; !ok {
-		config.Machines = slices.DeleteFunc(config.Machines, func(m Machine) bool { return !config.Training.Optimizer.suits(m.Family) })
+	if c.unread {
+		return nil, nil, c.err() // what the file would have said is unknown
 	}
+	given := origins(layers)
+	c.defaultMachines(config, given)
 	c.validate(config, given)
 	if err := c.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return config, nil
+	return config, given, nil
+}
+
+// layers returns what the defaults and each source say, the lowest first.
+func (c *checker) layers(name string, data []byte, format string, overrides, environ []string) []*layer {
+	docs := c.files(name, data, format)
+	docs = append(docs, c.environment(environ)...)
+	docs = c.overrides(docs, overrides)
+	layers := []*layer{c.defaults()}
+	for _, doc := range c.resolve(docs, environ) {
+		l := &layer{origins: map[string]origin{}}
+		value, _ := c.value(l, doc, c.schema, "")
+		l.values, _ = value.(map[string]any)
+		layers = append(layers, l)
+	}
+	return layers
+}
+
+// defaultMachines leaves out the default machines that do not account for the
+// optimizer's steps, also where machines were added to them.
+func (c *checker) defaultMachines(config *Config, given map[string]origin) {
+	for i := len(config.Machines) - 1; i >= 0; i-- {
+		path := itemPath("machines", i)
+		if o, ok := given[path]; ok && o.src != nil || config.Training.Optimizer.suits(config.Machines[i].Family) {
+			continue
+		}
+		config.Machines = slices.Delete(config.Machines, i, i+1)
+		dropItem(given, "machines", i)
+		dropItem(c.faulty, "machines", i)
+	}
+}
+
+// dropItem deletes the keys of item i of the list at path, and renames those of
+// the items after it.
+func dropItem[V any](of map[string]V, path string, i int) {
+	renamed := map[string]V{}
+	for key, value := range of {
+		rest, ok := strings.CutPrefix(key, path+"[")
+		number, after, _ := strings.Cut(rest, "]")
+		if n, err := strconv.Atoi(number); ok && err == nil && n >= i {
+			delete(of, key)
+			if n > i {
+				renamed[itemPath(path, n-1)+after] = value
+			}
+		}
+	}
+	maps.Copy(of, renamed)
 }
 
 // Validate checks the values of c as [Load] does, for a configuration that was
@@ -121,15 +179,14 @@ func unreadable(path string, err error) *ConfigError {
 	return e
 }
 
-// file reads the content of a configuration file into a layer.
-func (c *checker) file(name string, data []byte, format string) *layer {
-	src := &source{file: name}
+// file reads the content of a configuration file; nil where it cannot be read.
+func (c *checker) file(src *source, data []byte, format string) *node {
 	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
 	src.lines = strings.Split(string(data), "\n")
-	fail := func(e ConfigError) *layer {
+	fail := func(e ConfigError) *node {
 		c.add(origin{src: src, line: e.Line, col: e.Column}, e)
 		c.unread = true
-		return &layer{}
+		return nil
 	}
 	if fault := legible(string(data)); fault != nil {
 		return fail(*fault)
@@ -150,12 +207,10 @@ func (c *checker) file(name string, data []byte, format string) *layer {
 		return fail(*fault)
 	}
 	if root == nil {
-		return fail(ConfigError{Fault: "holds no configuration", Allowed: "at least a name, such as name: my-experiment"})
+		return fail(ConfigError{Fault: "holds no configuration", Allowed: "at least one key, such as name: my-experiment"})
 	}
-	l := &layer{src: src, origins: map[string]origin{}}
-	value, _ := c.value(l, root, c.schema, "")
-	l.values, _ = value.(map[string]any)
-	return l
+	root.from(src, 0)
+	return root
 }
 
 // legible returns what keeps text from being parsed, or nil.

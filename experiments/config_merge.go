@@ -5,22 +5,20 @@ import (
 	"github.com/spf13/viper"
 )
 
-// merge lays the layers (defaults, file, environment, overrides) over one
-// another and decodes the result strictly. Viper does the layering: its
-// defaults lie below its configuration, which the environment is merged into
-// after the file, and its explicit settings lie on top. (The environment does
-// not come through viper's own lookup, which reads the process: here it is a
-// parameter, and its variables have been checked and typed.)
+// merge lays the layers (defaults, then files, environment and overrides, the
+// lowest first) over one another and decodes the result strictly. Viper does the
+// layering: its defaults lie below its configuration, into which the other
+// layers are merged. (The environment does not come through viper's own lookup,
+// which reads the process: here it is a parameter, and its variables have been
+// checked and typed.)
 func merge(layers []*layer) (*Config, error) {
 	v := viper.New()
-	defaults, file, environment, overrides := layers[0], layers[1], layers[2], layers[3]
-	eachLeaf(defaults.values, "", v.SetDefault)
-	for _, l := range []*layer{file, environment} {
+	eachLeaf(layers[0].values, "", v.SetDefault)
+	for _, l := range layers[1:] {
 		if err := v.MergeConfigMap(l.values); err != nil {
 			return nil, err
 		}
 	}
-	eachLeaf(overrides.values, "", v.Set)
 
 	config := new(Config)
 	err := v.UnmarshalExact(config, func(d *mapstructure.DecoderConfig) {

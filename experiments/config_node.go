@@ -18,6 +18,9 @@ type node struct {
 	line, col int
 	entries   []entry // of a mapping, in order, duplicates included
 	items     []*node // of a list
+	src       *source // nil: a default
+	via       string  // the reference that the value stands in place of, or ""
+	loose     bool    // a scalar that may be meant as text, whatever it looks like
 }
 
 // entry is one key of a mapping.
@@ -40,10 +43,49 @@ const (
 	otherNode // a date, a YAML tag: nothing a configuration uses
 )
 
+// entry returns the value under key, or nil.
+func (n *node) entry(key string) *node {
+	if n == nil {
+		return nil
+	}
+	for _, e := range n.entries {
+		if e.key == key {
+			return e.value
+		}
+	}
+	return nil
+}
+
+// place is where the node stands.
+func (n *node) place() origin {
+	return origin{src: n.src, line: n.line, col: n.col, via: n.via}
+}
+
+// from makes src the source of the node and of all that it holds, and moves
+// what stands on the first line to the right.
+func (n *node) from(src *source, right int) {
+	n.src = src
+	if n.line == 1 {
+		n.col += right
+	}
+	for i := range n.entries {
+		if n.entries[i].line == 1 {
+			n.entries[i].col += right
+		}
+		n.entries[i].value.from(src, right)
+	}
+	for _, item := range n.items {
+		item.from(src, right)
+	}
+}
+
 // found describes the node for an error message.
 func (n *node) found() string {
 	switch n.kind {
 	case nullNode:
+		if n.src != nil && strings.HasPrefix(n.src.label, "override ") {
+			return "nothing (~key gives a key its default back)"
+		}
 		return "nothing (null: leave the key out to keep its default)"
 	case boolNode:
 		return n.text + " (true or false)"

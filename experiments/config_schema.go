@@ -35,6 +35,9 @@ func newField(key, path string, typ reflect.Type, tag reflect.StructTag) *field 
 	return f
 }
 
+// isItem reports whether f is an item of a list, whose default is the list's.
+func (f *field) isItem() bool { return f.key == "" }
+
 // item returns the field of an item of the list f. It is made on demand: the
 // items of a list may hold lists of such items, without end.
 func (f *field) item() *field { return newField("", f.path+"[]", f.typ.Elem(), f.tag) }

@@ -147,13 +147,3 @@ func (r *tomlReader) value(n *unstable.Node, line, col int) *node {
 	}
 	return out
 }
-
-// entry returns the value under key, or nil.
-func (n *node) entry(key string) *node {
-	for _, e := range n.entries {
-		if e.key == key {
-			return e.value
-		}
-	}
-	return nil
-}

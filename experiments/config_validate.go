@@ -44,9 +44,21 @@ func (v *validator) fail(path string, e ConfigError) {
 		}
 		at = at[:cut]
 	}
+	if section, _, ok := cutLast(path); ok && o.src == nil {
+		o = v.origins[section+".kind"] // which asks for what is missing
+	}
 	v.faulty[path] = true
 	e.Key = path
 	v.add(o, e)
+}
+
+// cutLast splits a path before its last key.
+func cutLast(path string) (section, key string, ok bool) {
+	i := strings.LastIndexByte(path, '.')
+	if i < 0 {
+		return "", path, false
+	}
+	return path[:i], path[i+1:], true
 }
 
 // value checks what the tags say of f, and of all that it holds.

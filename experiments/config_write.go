@@ -80,7 +80,7 @@ func flow(f *field, value reflect.Value) string {
 	case reflect.Float64:
 		return floatText(value.Float())
 	case reflect.String:
-		return quoteYAML(value.String())
+		return quoteYAML(escapeReferences(value.String()))
 	}
 	return strconv.FormatInt(value.Int(), 10)
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -29,8 +30,24 @@ func golden(t *testing.T, path, got string) {
 	}
 }
 
+// beside returns the overrides and the variables that comments of a file name,
+// "# override: key=value" and "# variable: NAME=value".
+func beside(text string) (overrides, environ []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if override, ok := strings.CutPrefix(line, "# override: "); ok {
+			overrides = append(overrides, override)
+		}
+		if variable, ok := strings.CutPrefix(line, "# variable: "); ok {
+			environ = append(environ, variable)
+		}
+	}
+	return overrides, environ
+}
+
 // TestWrongConfigurations compares the messages for each file of
-// testdata/wrong with the .txt beside it.
+// testdata/wrong with the .txt beside it. Each fault has a place, but for those
+// of a whole file and of a key that is missing from it.
 func TestWrongConfigurations(t *testing.T) {
 	files, err := filepath.Glob("testdata/wrong/*")
 	if err != nil {
@@ -38,24 +55,29 @@ func TestWrongConfigurations(t *testing.T) {
 	}
 	tested := 0
 	for _, file := range files {
-		if filepath.Ext(file) == ".txt" {
-			continue
+		text, err := os.ReadFile(file)
+		if filepath.Ext(file) == ".txt" || err != nil {
+			continue // a golden file, or the folder of files below
 		}
 		tested++
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			config, err := Load(filepath.ToSlash(file), nil, nil)
+			overrides, environ := beside(string(text))
+			config, err := Load(filepath.ToSlash(file), overrides, environ)
 			if err == nil {
 				t.Fatalf("accepted: %+v", config)
 			}
 			for _, fault := range faults(t, err) {
-				if fault.File == "" || fault.Source != fault.File {
+				if fault.Source == "" || fault.File != "" && fault.Source != fault.File {
 					t.Errorf("%v names the file %q and the source %q", fault, fault.File, fault.Source)
+				}
+				if whole := fault.Fault == "missing" || strings.Contains(fault.Fault, "configuration"); (fault.Line == 0 || fault.Excerpt == "") && !whole {
+					t.Errorf("%v has no place", fault)
 				}
 			}
 			golden(t, file+".txt", err.Error()+"\n")
 		})
 	}
-	if tested < 25 {
+	if tested < 100 {
 		t.Errorf("only %d files", tested)
 	}
 }
@@ -81,6 +103,13 @@ func faults(t *testing.T, err error) []*ConfigError {
 	return out
 }
 
+// firstLine returns the first line of a fault, without the column of a variable
+// or an override, which is where the excerpt has its caret.
+func firstLine(fault error) string {
+	first, _, _ := strings.Cut(fault.Error(), "\n")
+	return regexp.MustCompile(`^((?:override|environment variable) .*?), column [0-9]+: `).ReplaceAllString(first, "$1: ")
+}
+
 // TestRefusals are the faults that need no file: the first line of each, in
 // order.
 func TestRefusals(t *testing.T) {
@@ -92,16 +121,16 @@ func TestRefusals(t *testing.T) {
 		want               []string
 	}{
 		{"no name", "seed: 1\n", nil, nil, []string{"f.yaml: name: missing; allowed: " + folderNames}},
-		{"no equals sign", valid, nil, []string{"training.steps"}, []string{"override training.steps: has no =; allowed: key=value, such as training.steps=100"}},
+		{"no equals sign", valid, nil, []string{"training.steps"}, []string{"override training.steps: has no =; allowed: key=value, such as training.steps=100; +key=value to add; ~key to take away"}},
 		{"an unknown override", valid, nil, []string{"training.step=1"}, []string{"override training.step=1: training.step: unknown key; did you mean training.steps? allowed here: steps, batch_size, loss_limit, clip_norm, stop, checkpoints, optimizer, schedule"}},
-		{"an override of another section", valid, nil, []string{"learning_rate=1"}, []string{"override learning_rate=1: learning_rate: unknown key; did you mean training.optimizer.learning_rate? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel, memory"}},
-		{"an override of an item", valid, nil, []string{"machines[0].rule=left"}, []string{"override machines[0].rule=left: machines[0].rule: a list is replaced as a whole; allowed: machines=[…]"}},
-		{"an override below a value", valid, nil, []string{"seed.x=1"}, []string{"override seed.x=1: seed.x: unknown key: seed has no keys below it; allowed: seed=a whole number"}},
-		{"an override of nothing", valid, nil, []string{"=1"}, []string{"override =1: unknown key; allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel, memory"}},
-		{"an override without a value", valid, nil, []string{"seed="}, []string{"override seed=: seed: found nothing (null: leave the key out to keep its default); allowed: a whole number"}},
+		{"an override of another section", valid, nil, []string{"learning_rate=1"}, []string{"override learning_rate=1: learning_rate: unknown key; did you mean training.optimizer.learning_rate? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
+		{"an override of an item that is not there", valid, nil, []string{"machines[2].rule=left"}, []string{"override machines[2].rule=left: machines[2].rule: found [2], while the number of items of machines is 2; allowed: machines[0] to machines[1]"}},
+		{"an override below a value", valid, nil, []string{"seed.x=1"}, []string{"override seed.x=1: seed.x: unknown key: seed has no keys below it; allowed: seed, which is a whole number"}},
+		{"an override of nothing", valid, nil, []string{"=1"}, []string{"override =1: unknown key; allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
+		{"an override without a value", valid, nil, []string{"seed="}, []string{"override seed=: seed: found nothing (~key gives a key its default back); allowed: a whole number"}},
 		{"an override that is no YAML", valid, nil, []string{"network.hidden=[8"}, []string{"override network.hidden=[8: network.hidden: cannot be read as YAML: sequence end token ']' not found; allowed: a list of whole numbers, at least 1 and at most 1000000, such as [64, 64]"}},
 		{"an unknown key in an override", valid, nil, []string{"machines=[{name: a, famly: flow, rule: left}]"}, []string{
-			"override machines=[{name: a, famly: flow, rule: left}]: machines[0].famly: unknown key; did you mean machines[0].family? allowed here: name, family, rule, target, tolerance, max_nodes",
+			"override machines=[{name: a, famly: flow, rule: left}]: machines[0].famly: unknown key; did you mean machines[0].family? allowed here: name, family, rule, tolerance, max_nodes",
 		}},
 		{"an unknown variable", valid, []string{"PKM_TRAINING_STEP=1"}, nil, []string{"environment variable PKM_TRAINING_STEP: unknown variable; did you mean PKM_TRAINING_STEPS? allowed: PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps"}},
 		{"a variable of the wrong type", valid, []string{"PKM_TRAINING_STEPS=ten"}, nil, []string{`environment variable PKM_TRAINING_STEPS: training.steps: found "ten" (text); allowed: a whole number` + width}},
@@ -110,9 +139,9 @@ func TestRefusals(t *testing.T) {
 		{"a faulty list under a right one", "name: x\nmachines: [{name: a, family: flow, rule: gauss-3}]\n", nil, []string{"machines=[{name: a, family: flow, rule: simpson}]"}, []string{
 			"override machines=[{name: a, family: flow, rule: simpson}]: machines[0].rule: found simpson, not a rule of family flow; allowed: left, trapezoid"}},
 		{"every source at once", "name: x\nsead: 1\n", []string{"PKM_SED=1"}, []string{"sed=1"}, []string{
-			"f.yaml:2:1: sead: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel, memory",
+			"f.yaml:2:1: sead: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel, defaults, remove",
 			"environment variable PKM_SED: unknown variable; did you mean PKM_SEED? allowed: PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps",
-			"override sed=1: sed: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel, memory"}},
+			"override sed=1: sed: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, path_kernel"}},
 		{"a terminal sequence", valid, nil, []string{"name=\"\x1b[31m\"", "network.activation=\"\\e]0;\\a\""}, []string{
 			"override name=\"\ufffd[31m\": name: found \"\\x1b[31m\"; allowed: " + folderNames,
 			"override network.activation=\"\\e]0;\\a\": network.activation: found \"\\x1b]0;\\a\"; allowed: tanh, relu, sigmoid, softplus, gelu, silu, identity"}},
@@ -125,8 +154,7 @@ func TestRefusals(t *testing.T) {
 			}
 			var got []string
 			for _, fault := range faults(t, err) {
-				first, _, _ := strings.Cut(fault.Error(), "\n")
-				got = append(got, first)
+				got = append(got, firstLine(fault))
 			}
 			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -35,6 +36,7 @@ func parseYAML(text string) (root *node, fault *ConfigError) {
 			}
 		}
 		fault.Fault = printable(strings.ReplaceAll(fault.Fault, "\t", `\t`))
+		unquoted(fault, text)
 		return nil, fault
 	}
 	for _, doc := range file.Docs {
@@ -52,6 +54,22 @@ func parseYAML(text string) (root *node, fault *ConfigError) {
 		root = n
 	}
 	return root, nil
+}
+
+// unquoted rewords the fault of a text in which a reference without quotes ends
+// the parsing: within {…} and […] its braces are YAML's.
+func unquoted(fault *ConfigError, text string) {
+	lines := strings.Split(text, "\n")
+	if fault.Line < 1 || fault.Line > len(lines) {
+		return
+	}
+	line := []rune(lines[fault.Line-1])
+	if fault.Column < 2 || fault.Column > len(line) || line[fault.Column-2] != '$' || line[fault.Column-1] != '{' {
+		return
+	}
+	fault.Column--
+	reference, _, _ := strings.Cut(string(line[fault.Column-1:]), "}")
+	fault.Fault, fault.Nearest = "a reference without quotes inside of {…} or […]", strconv.Quote(reference+"}")
 }
 
 // parseJSON reads JSON: what is valid JSON is read as the YAML it also is.

@@ -64,8 +64,7 @@ func wantLayers() []Layer {
 func decode(t *testing.T, text, format string) (*Config, *checker) {
 	t.Helper()
 	c := newChecker()
-	layers := []*layer{c.defaults(), c.file("f", []byte(text), format), c.environment(nil), c.overrides(nil)}
-	config, err := merge(layers)
+	config, err := merge(c.layers("f", []byte(text), format, nil, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
