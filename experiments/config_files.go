@@ -14,6 +14,7 @@ import (
 const (
 	defaultsKey = "defaults" // files, later ones over earlier ones, the file itself over them all
 	removeKey   = "remove"   // keys that the files below give
+	schemaKey   = "$schema"  // for editors: where the JSON Schema is
 )
 
 // The bounds of a composition.
@@ -59,7 +60,7 @@ func (r *fileReader) read(name string, data []byte, format string, chain []link)
 			change := &change{checker: r.c, op: '~', place: n.place(), key: itemPath(removeKey, i), fromFile: true}
 			r.docs = change.apply(r.docs, n.text)
 		}
-		root.entries = slices.DeleteFunc(root.entries, func(e entry) bool { return e.key == defaultsKey || e.key == removeKey })
+		root.entries = slices.DeleteFunc(root.entries, func(e entry) bool { return e.key == defaultsKey || e.key == removeKey || e.key == schemaKey })
 		r.docs = append(r.docs, root)
 	}
 	r.sources = append(r.sources, src)

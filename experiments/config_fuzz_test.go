@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(text, byte(i), "training.steps=10", "PKM_SEED=3")
 		}
 	}
-	for _, override := range []string{"", "=", "a.b.c=1", "machines=[{<<: &a {name: a, family: flow}, rule: left}]", "data={source: csv, path: \"\\u2028\"}", "network.hidden=[&a 1, *a]", "a..=", "machines[=", "seed=!!int 5", "name=|\n x"} {
+	for _, override := range []string{"", "=", "a.b.c=1", "machines=[{<<: &a {name: a, family: flow}, rule: left}]", "data={source: csv, path: \"\\u2028\"}", "network.hidden=[&a 1, *a]", "a..=", "machines[=", "seed=!!int 5", "name=|\n x", "seed=${data.train}", "name=a${env:PKM_X,b}$${c}", "+machines={name: z, family: exact, rule: left}", "~machines[0]", "~training.steps", "machines.exact.rule=left", "name=${name}", "+network.layers[0].layers[1]={kind: tanh}"} {
 		f.Add([]byte("name: x\n"), byte(0), override, "PKM_DATA_CLASSES=[3,8]")
 	}
 	f.Fuzz(func(t *testing.T, text []byte, format byte, override, variable string) {

@@ -93,6 +93,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
+	root.AddCommand(c.initCommand(), c.schemaCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)

@@ -15,6 +15,7 @@ import (
 func (c *command) runCommand() *cobra.Command {
 	var dir string
 	var resume bool
+	var print string
 	cmd := &cobra.Command{
 		Use:   "run CONFIG|- [key=value …]",
 		Short: "Train a network, build its kernel machines and compare them",
@@ -23,6 +24,9 @@ func (c *command) runCommand() *cobra.Command {
 			"  pkm run experiments/configs/digits-mlp.yaml --resume --out runs/short",
 		Args: atLeast(1, "a configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("print-config") {
+				return c.printConfig(args[0], args[1:], print)
+			}
 			config, err := c.load(args[0], args[1:])
 			if err != nil {
 				return err
@@ -82,19 +86,47 @@ func (c *command) runCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
+	cmd.Flags().StringVar(&print, "print-config", "", "print the resolved configuration and do not run; =sources adds where each value comes from")
+	cmd.Flags().Lookup("print-config").NoOptDefVal = "values"
 	return cmd
+}
+
+// printConfig prints what a run would use.
+func (c *command) printConfig(path string, overrides []string, form string) error {
+	if form != "values" && form != "sources" {
+		return usageError{fmt.Errorf("--print-config=%s: allowed: --print-config, --print-config=sources", form)}
+	}
+	config, sources, err := c.loadSources(path, overrides)
+	if err != nil {
+		return err
+	}
+	text, err := config.YAML()
+	if form == "sources" {
+		text, err = sources.YAML(config)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(text)
+	return err
 }
 
 // load reads a configuration; - is standard input, as YAML.
 func (c *command) load(path string, overrides []string) (*experiments.Config, error) {
+	config, _, err := c.loadSources(path, overrides)
+	return config, err
+}
+
+// loadSources is load, and says where each value comes from.
+func (c *command) loadSources(path string, overrides []string) (*experiments.Config, *experiments.Sources, error) {
 	if path != "-" {
-		return experiments.Load(path, overrides, c.environ)
+		return experiments.LoadSources(path, overrides, c.environ)
 	}
 	text, err := io.ReadAll(io.LimitReader(c.in, 1<<20))
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration from standard input: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration from standard input: %w", err)
 	}
-	return experiments.Parse("standard input", text, "yaml", overrides, c.environ)
+	return experiments.ParseSources("standard input", text, "yaml", overrides, c.environ)
 }
 
 // vacant returns the first of parent/name, parent/name-2, … that does not exist.
