@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,7 +72,15 @@ func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok
 			return nil, false
 		}
 	}
-	c.wrong(l, path, ConfigError{Found: n.found(), Allowed: f.allowed(), Nearest: n.as(f)})
+	found := n.found()
+	if _, hasDefault := f.tag.Lookup("default"); n.kind == nullNode && !hasDefault && !f.isSection() {
+		found = "nothing (null)"
+	}
+	fault := ""
+	if f == c.schema && n.kind == textNode {
+		fault = "where keys and values are expected, with a space after each colon"
+	}
+	c.wrong(l, path, ConfigError{Found: found, Fault: fault, Allowed: f.allowed(), Nearest: n.as(f)})
 	return nil, false
 }
 
@@ -145,7 +154,7 @@ func (c *checker) unknownKey(key string, f *field, section string) ConfigError {
 }
 
 // elsewhere returns the full key, in any section, whose last part is nearest
-// to key.
+// to key, or that goes by the name key elsewhere.
 func (c *checker) elsewhere(key string) string {
 	var last []string
 	paths := c.schema.paths()
@@ -158,7 +167,13 @@ func (c *checker) elsewhere(key string) string {
 			return paths[i]
 		}
 	}
-	return ""
+	found := ""
+	c.schema.each(func(f *field) {
+		if found == "" && slices.Contains(strings.Fields(f.tag.Get("also")), key) {
+			found = f.path
+		}
+	})
+	return found
 }
 
 // list checks the items of a list. An item of the wrong type stays in it, as a

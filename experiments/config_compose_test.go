@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -224,5 +225,30 @@ func TestReferencesAreBounded(t *testing.T) {
 		if _, err := Parse("f.yaml", []byte(text), "yaml", nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
+	}
+}
+
+// TestCompositionIsBounded: long chains of files and many files are refused.
+func TestCompositionIsBounded(t *testing.T) {
+	files := map[string]string{"end.yaml": "seed: 1\n"}
+	for i := range 20 {
+		next := fmt.Sprintf("%d.yaml", i+1)
+		if i == 19 {
+			next = "end.yaml"
+		}
+		files[fmt.Sprintf("%d.yaml", i)] = "defaults: [" + next + "]\nname: x\n"
+	}
+	files["wide.yaml"] = "name: x\ndefaults: [" + strings.Repeat("end.yaml, ", 120) + "]\n"
+	dir := inFolder(t, files)
+	for name, want := range map[string]string{
+		"0.yaml":    "15.yaml:1:12: defaults[0]: found 16.yaml, one file too deep: ",
+		"wide.yaml": "wide.yaml:2:1012: defaults[100]: found end.yaml, one file too many; allowed: at most 100 files",
+	} {
+		if _, err := Load(filepath.Join(dir, name), nil, nil); err == nil || !strings.Contains(err.Error(), want) || len(faults(t, err)) != 1 {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+	if _, err := Load(filepath.Join(dir, "5.yaml"), nil, nil); err != nil {
+		t.Errorf("sixteen files are refused: %v", err)
 	}
 }

@@ -28,6 +28,7 @@ type fileReader struct {
 	c       *checker
 	docs    []*node   // what the files say, the lowest first
 	sources []*source // in the same order, files that cannot be read included
+	full    bool      // one file too many was named
 }
 
 // link is a file of a chain in which each names the next.
@@ -129,7 +130,10 @@ func (r *fileReader) below(n *node, key string, chain []link) {
 	case len(chain) >= maxChain:
 		fail(ConfigError{Fault: fmt.Sprintf("one file too deep: %s → … → %s", names[0], path), Allowed: fmt.Sprintf("chains of at most %d files", maxChain)})
 		return
+	case r.full:
+		return
 	case len(r.sources) >= maxFiles:
+		r.full = true
 		fail(ConfigError{Fault: "one file too many", Allowed: fmt.Sprintf("at most %d files", maxFiles)})
 		return
 	case err == nil && !info.IsDir() && !info.Mode().IsRegular():

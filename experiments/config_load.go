@@ -220,7 +220,7 @@ func legible(text string) *ConfigError {
 	}
 	depth := 0
 	for i, r := range text {
-		fault := ""
+		fault, allowed := "", ""
 		switch r {
 		case '[', '{':
 			if depth++; depth > maxDepth {
@@ -230,12 +230,12 @@ func legible(text string) *ConfigError {
 			depth--
 		case utf8.RuneError:
 			if _, size := utf8.DecodeRuneInString(text[i:]); size == 1 {
-				fault = fmt.Sprintf("is not UTF-8 text: byte 0x%02x", text[i])
+				fault, allowed = fmt.Sprintf("is not UTF-8 text: byte 0x%02x", text[i]), "a file saved as UTF-8"
 			}
 		}
 		if fault != "" {
 			line, col := at(text, i)
-			return &ConfigError{Line: line, Column: col, Fault: fault}
+			return &ConfigError{Line: line, Column: col, Fault: fault, Allowed: allowed}
 		}
 	}
 	return nil

@@ -81,6 +81,10 @@ func (v *validator) network(network *Network, data *Dataset, outputs int) {
 		if network.Kind == "layers" {
 			path = "network.layers"
 		}
-		v.fail(path, ConfigError{Fault: "impossible for " + data.Source + ": " + err.Error(), Err: err})
+		cause := err
+		for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+			cause = next // without what the program was doing
+		}
+		v.fail(path, ConfigError{Fault: "impossible for " + data.Source + ": " + cause.Error(), Err: err})
 	}
 }

@@ -85,7 +85,7 @@ func (ch *change) apply(docs []*node, path string) []*node {
 		value, fault = ch.parse(ch.text, ch.place.src, ch.before)
 		if fault != nil {
 			fault.Key = path
-			if fault.Allowed == "" {
+			if fault.Allowed == "" || fault.Nearest == "" {
 				fault.Allowed = f.allowed()
 			}
 			ch.faulty[path] = true

@@ -42,7 +42,7 @@ func parseTOML(data []byte) (root *node, fault *ConfigError) {
 // error appears.
 func tomlFault(text string, err error) *ConfigError {
 	message := printable(strings.TrimPrefix(err.Error(), "toml: "))
-	fault := &ConfigError{Fault: "cannot be read as TOML: " + message, Err: err}
+	fault := &ConfigError{Fault: "cannot be read as TOML: " + message, Allowed: syntaxAdvice("TOML", message), Err: err}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		fault.Line, fault.Column = decode.Position()

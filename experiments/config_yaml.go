@@ -36,6 +36,7 @@ func parseYAML(text string) (root *node, fault *ConfigError) {
 			}
 		}
 		fault.Fault = printable(strings.ReplaceAll(fault.Fault, "\t", `\t`))
+		fault.Allowed = syntaxAdvice("YAML", fault.Fault)
 		unquoted(fault, text)
 		return nil, fault
 	}
@@ -69,14 +70,14 @@ func unquoted(fault *ConfigError, text string) {
 	}
 	fault.Column--
 	reference, _, _ := strings.Cut(string(line[fault.Column-1:]), "}")
-	fault.Fault, fault.Nearest = "a reference without quotes inside of {…} or […]", strconv.Quote(reference+"}")
+	fault.Fault, fault.Nearest, fault.Allowed = "a reference without quotes inside of {…} or […]", strconv.Quote(reference+"}"), ""
 }
 
 // parseJSON reads JSON: what is valid JSON is read as the YAML it also is.
 func parseJSON(text string) (*node, *ConfigError) {
 	var raw json.RawMessage
 	if err := json.Unmarshal([]byte(text), &raw); err != nil && text != "" {
-		fault := &ConfigError{Fault: "cannot be read as JSON: " + err.Error(), Err: err}
+		fault := &ConfigError{Fault: "cannot be read as JSON: " + err.Error(), Allowed: syntaxAdvice("JSON", err.Error()), Err: err}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			fault.Line, fault.Column = at(text, int(syntax.Offset)-1)
