@@ -229,14 +229,14 @@ func TestSources(t *testing.T) {
 		said[strings.TrimSpace(value)] = strings.TrimSpace(comment)
 	}
 	for value, want := range map[string]string{
-		"name: x":                                "main.yaml:2:7",
-		"seed: 3":                                "base.yaml:1:7",
-		"query: 9":                               "environment variable PKM_DATA_QUERY",
-		"train: 1000":                            "default",
-		"batch_size: 9":                          "main.yaml:4:15, ${data.query}",
-		"hidden: [64, 64, 7]":                    "override +network.hidden=7; default",
-		"- {name: a, family: exact, rule: left}": "base.yaml:3:5",
-		"- {name: b, family: exact, rule: gauss-2}": "base.yaml:4:5; override machines[1].rule=gauss-2",
+		"name: x":             "main.yaml:2:7",
+		"seed: 3":             "base.yaml:1:7",
+		"query: 9":            "environment variable PKM_DATA_QUERY",
+		"train: 1000":         "default",
+		"batch_size: 9":       "main.yaml:4:15, ${data.query}",
+		"hidden: [64, 64, 7]": "override +network.hidden=7; default",
+		"- {name: a, family: exact, rule: left, target: outputs}":    "base.yaml:3:5",
+		"- {name: b, family: exact, rule: gauss-2, target: outputs}": "base.yaml:4:5; override machines[1].rule=gauss-2",
 		"training:": "",
 		"machines:": "",
 	} {
