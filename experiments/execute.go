@@ -53,7 +53,7 @@ func Execute(ctx context.Context, c *Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := plan.fits(availableMemory()); err != nil {
+	if err := c.fits(data, plan, availableMemory()); err != nil {
 		return err
 	}
 	dir, err := openRunDir(c, o, data)

@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,12 +17,14 @@ func TestRunsThatDoNotFitAreRefused(t *testing.T) {
 		overrides []string
 		available float64
 		largest   string // "": it fits
+		change    string
 	}{
-		{"the shipped sizes", []string{"data.train=1000", "data.query=50"}, gib, ""},
-		{"wide layers", []string{"network.hidden=[1000000,1000000]"}, 64 * gib, "weights"},
-		{"full kernel", []string{"path_kernel=full", "data.train=1000", "data.query=700"}, 4 * gib, "all pairs of outputs"},
-		{"many queries", []string{"data.train=1000", "data.query=700"}, gib / 16, "contributions"},
-		{"many nodes", []string{"machines=[{name: a, family: exact, rule: gauss-64}]", "network.hidden=[2000]", "data.query=700", "path_kernel=none"}, gib, "Jacobians of the query"},
+		{"the shipped sizes", []string{"data.train=1000", "data.query=50"}, gib, "", ""},
+		{"wide layers", []string{"network.hidden=[1000000,1000000]"}, 64 * gib, "weights", ""},
+		{"full kernel", []string{"path_kernel=full", "data.train=1000", "data.query=700"}, 4 * gib, "all pairs of outputs", "path_kernel=trace"},
+		{"less memory than there is", []string{"path_kernel=full", "data.train=1000", "data.query=700"}, 64 * gib, "all pairs of outputs", "memory=4980MiB"},
+		{"many queries", []string{"data.train=1000", "data.query=700"}, gib / 16, "contributions", "data.train="},
+		{"many nodes, by turns", []string{"machines=[{name: a, family: exact, rule: gauss-64}]", "network.hidden=[2000]", "data.query=700", "path_kernel=none"}, gib, "Jacobians of the query", "memory=1024MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Parse("t", []byte(small), "yaml", test.overrides, nil)
@@ -36,13 +39,31 @@ func TestRunsThatDoNotFitAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = plan.fits(test.available)
+			err = c.fits(data, plan, test.available)
 			var memory *MemoryError
 			switch {
 			case test.largest == "" && err != nil:
 				t.Error(err)
 			case test.largest != "" && (!errors.As(err, &memory) || !strings.Contains(memory.Largest, test.largest)):
 				t.Errorf("error %v, want one about %s", err, test.largest)
+			case test.largest != "" && !strings.HasPrefix(memory.Change, test.change):
+				t.Errorf("the change is %q, want %s", memory.Change, test.change)
+			case test.change != "" && !strings.HasPrefix(test.change, "memory"):
+				// It is enough, and no more than that.
+				fits := func(override string) bool {
+					c, err := Parse("t", []byte(small), "yaml", append(test.overrides, override, fmt.Sprintf("memory=%.0fB", min(2*gib, test.available))), nil)
+					must(t, err)
+					p, err := c.plan(data)
+					must(t, err)
+					return c.fits(data, p, test.available) == nil
+				}
+				var n int
+				if !fits(memory.Change) {
+					t.Errorf("%s does not make it fit", memory.Change)
+				}
+				if _, err := fmt.Sscanf(memory.Change, "data.train=%d", &n); err == nil && fits(fmt.Sprintf("data.train=%d", n+1)) {
+					t.Errorf("%d samples would fit too", n+1)
+				}
 			}
 		})
 	}
@@ -71,7 +92,7 @@ func TestMemoryOfLayers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var memory *MemoryError
-	if err := plan.fits(1 << 36); !errors.As(err, &memory) || memory.Lessen != "the units and filters of network.layers" {
+	if err := c.fits(data, plan, 1<<36); !errors.As(err, &memory) || memory.Lessen != "the units and filters of network.layers" {
 		t.Errorf("error %v, want one that names network.layers", err)
 	}
 }

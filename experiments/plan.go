@@ -31,6 +31,8 @@ type Plan struct {
 	// Block is how many queries are evaluated at once, Blocks in how many turns: so many that the
 	// memory is no more than allowed.
 	Block, Blocks int
+	// Time is what a calibration measured, nil without one.
+	Time *Estimate
 }
 
 // Memory returns the sum of the demands. Beside it a process takes some 50 MB for itself.
@@ -42,7 +44,7 @@ func (p *Plan) Memory() (bytes float64) {
 }
 
 // Plan returns what a run of the configuration costs. It computes nothing of it and
-// takes next to no memory.
+// takes next to no memory. With the plan comes a *MemoryError where the run does not fit.
 func (c *Config) Plan() (*Plan, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -51,7 +53,11 @@ func (c *Config) Plan() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.plan(data)
+	p, err := c.plan(data)
+	if err != nil {
+		return nil, err
+	}
+	return p, c.fits(data, p, availableMemory())
 }
 
 // plan returns the plan with the largest block of queries that fits into the memory of the
@@ -176,8 +182,11 @@ func contraction(n *graphs.Network, nodes int, machines, m, q, k, s float64) (el
 			elements += float64(nodes) * q * s
 		}
 	}
-	const scratch = 2<<20 + 4*256*256 // of formed training gradients, and of tiles
-	return elements + scratch
+	elements += 4 * 256 * 256 // scratch of tiles
+	if slices.ContainsFunc(n.Products(), func(l graphs.Products) bool { return l.Positions > 1 }) {
+		elements += 2 << 20 // of formed training gradients
+	}
+	return elements
 }
 
 func (p *Plan) add(what string, bytes float64, lessen string) {
@@ -252,5 +261,9 @@ func (p *Plan) Print(w io.Writer) error {
 		line("queries at once, to keep to it", float64(p.Block), "")
 	}
 	line("disk", p.Disk/1e6, "MB")
+	if p.Time != nil {
+		fmt.Fprintf(t, "time of a step, about\t%s\n", duration(p.Time.Step))
+		fmt.Fprintf(t, "time, about\t%s\n", duration(p.Time.Total))
+	}
 	return t.Flush()
 }

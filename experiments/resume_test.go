@@ -127,8 +127,17 @@ func TestRunsAreLocked(t *testing.T) {
 // A run of momentum that is interrupted while its steps are accounted for goes on with the
 // account, and ends in the same bits.
 func TestResumeOfAnAccount(t *testing.T) {
-	overrides := []string{"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.01", "training.checkpoints.save=0", "training.checkpoints.every=5"}
+	for _, memory := range []string{"2GiB", "2.5MB"} { // all queries at once, and in turns
+		t.Run(memory, func(t *testing.T) { resumeOfAnAccount(t, memory) })
+	}
+}
+
+func resumeOfAnAccount(t *testing.T, memory string) {
+	overrides := []string{"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.01", "training.checkpoints.save=0", "training.checkpoints.every=5", "memory=" + memory}
 	c, dir := interruptedRun(t, overrides...)
+	if p, err := c.Plan(); err != nil || (p.Blocks > 1) != (memory != "2GiB") {
+		t.Errorf("%d turns with %s: %v", p.Blocks, memory, err)
+	}
 	whole := filepath.Join(t.TempDir(), "whole")
 	if err := Execute(context.Background(), c, Options{Dir: whole, Engine: gonum(t)}); err != nil {
 		t.Fatal(err)
