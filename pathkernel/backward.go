@@ -60,7 +60,7 @@ func NewBackward[T Float](engine compute.Engine, m *Machine, parameters, first, 
 // A chunk is a range of a layer's weights, and a tile a block of rows (m, c) of Ψ.
 const (
 	backwardColumns = 4096
-	backwardRows    = 64
+	backwardRows    = 256
 )
 
 // State returns Ψ (count·C, P) and β of the step accounted for last, the live values from which

@@ -29,6 +29,7 @@ func pairs() []pair {
 		{"train-step-lenet", "TrainStepLeNet/step", "TrainStepLeNet/products", "its matrix products alone", "ns/op"},
 		{"tracked-step-gauss-3", "TrackedStep/gauss-3", "TrackedStep/plain", "the step without a machine", "s/step"},
 		{"tracked-step-trapezoid", "TrackedStep/trapezoid", "TrackedStep/plain", "the step without a machine", "s/step"},
+		{"account-step-adam", "AccountStep/adam", "AccountStep/product", "its largest product alone", "ns/op"},
 	}
 }
 
