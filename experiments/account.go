@@ -109,6 +109,13 @@ func (a *accountant[T]) segment(ctx context.Context, trajectory training.Traject
 		if err := a.step(start+i, step); err != nil {
 			return fmt.Errorf("account for step %d: %w", start+i, err)
 		}
+		if a.tracker.windows.begins(start + i) {
+			for _, m := range a.machines {
+				if err := a.tracker.windows.close(m, start+i, a.queries.now); err != nil {
+					return err
+				}
+			}
+		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("stopped while accounting for step %d: %w", start+i, context.Cause(ctx))
 		}

@@ -30,8 +30,18 @@ type Config struct {
 	Loss       Loss      `yaml:"loss"`
 	Training   Training  `yaml:"training"`
 	Machines   []Machine `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
+	Decompose  Decompose `yaml:"decompose"`
 	PathKernel string    `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
 	Memory     string    `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
+}
+
+// Decompose says which shares of the contributions are kept beside them: of each layer, of each class
+// of training samples, and of windows of steps, in which the gradients of the samples were taken.
+type Decompose struct {
+	Layers  bool `yaml:"layers" default:"false"`
+	Classes bool `yaml:"classes" default:"false"`
+	Windows int  `yaml:"windows" default:"0" min:"0" max:"1000000" note:"0: none; training.steps: a record of each step"` // of equal numbers of steps
+	Epochs  int  `yaml:"epochs" default:"0" min:"0" max:"1000000000" note:"0: none"`                                      // in a window
 }
 
 // Data says which samples are trained on and which are explained.

@@ -44,6 +44,18 @@ func (v *validator) crossChecks(config *Config) {
 		v.fail("machines", ConfigError{Found: "an empty list", Fault: "while path_kernel is " + word(config.PathKernel), Allowed: "at least one machine, or path_kernel: none"})
 	}
 	v.machines(config.Machines)
+	v.decompose(config)
+}
+
+// decompose records windows that steps cannot be cut into.
+func (v *validator) decompose(config *Config) {
+	d, steps := &config.Decompose, config.Training.Steps
+	if d.Windows > steps && !v.faulty["training.steps"] {
+		v.fail("decompose.windows", ConfigError{Found: strconv.Itoa(d.Windows), Fault: fmt.Sprintf("more than the %d steps", steps), Allowed: "a whole number from 0 to training.steps"})
+	}
+	if d.Windows > 0 && d.Epochs > 0 {
+		v.fail("decompose.epochs", ConfigError{Found: strconv.Itoa(d.Epochs), Fault: fmt.Sprintf("while decompose.windows is %d", d.Windows), Allowed: "one of the two, the other 0"})
+	}
 }
 
 func (v *validator) data(data *Data) {

@@ -217,8 +217,21 @@ func (e *experiment[T]) prepareMachines() (err error) {
 	if e.queries, err = newQueries(e.network, e.options.Engine, narrow[T](e.query.Inputs), e.block, e.machines); err != nil {
 		return err
 	}
-	e.tracker, err = newTracker(e.queries, e.groups, kernel, e.inputs)
-	return err
+	if e.tracker, err = newTracker(e.queries, e.groups, kernel, e.inputs); err != nil {
+		return err
+	}
+	if e.tracker.windows, err = c.windows(len(e.train.Labels)); err != nil {
+		return err
+	}
+	for _, m := range e.machines {
+		if c.Decompose.Layers {
+			m.SplitLayers(len(e.layers()))
+		}
+		if n := e.tracker.windows.count(); n > 0 {
+			m.SplitWindows(n)
+		}
+	}
+	return nil
 }
 
 // groupOf returns the group of a machine.

@@ -255,6 +255,7 @@ func (v *verifier) verifyMachine(name string) (checked, holds bool) {
 	}
 	v.verifyCoefficients(name, d)
 	v.verifyCertificate(name, d)
+	v.verifyParts(name, d)
 	v.verifyFigures(name, d, tolerance)
 	return true, holds
 }

@@ -131,6 +131,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network, block int) (*Plan, err
 	if machines > 0 {
 		plan.add("Jacobians of the query samples", float64(nodes)*(float64(query)-size*p), "data.query or the number of nodes of the machines")
 		plan.add("contributions", 8*machines*m*k*s, "data.query, data.train or the number of machines")
+		plan.add("shares of contributions", 8*machines*m*k*s*c.shares(n), "decompose.windows, data.query or data.train")
 		plan.add("products of inputs and averages over nodes", size*contraction(n, nodes, machines, m, q, k, s), "data.query, data.train or the number of nodes of the machines")
 	}
 	if machines > 0 && !c.Training.Optimizer.plain() {
@@ -159,6 +160,7 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network, block int) (*Plan, err
 	plan.products(c, n, nodes, batch)
 	each := c.Training.tensors() * size * p
 	plan.Disk = each*float64(c.Training.Steps/c.spacing(each, p*(2*size+3*8))+3) + 2*size*p + 8*machines*m*k*s + 8*(s+m)*float64(n.Input().Size())
+	plan.Disk += 8 * machines * m * k * s * c.shares(n)
 	switch kernel {
 	case pathkernel.TraceKernel:
 		plan.Disk += 8 * machines * m * s

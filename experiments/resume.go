@@ -103,6 +103,10 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 			s.machines[i].Regularization = values
 		case "certificate":
 			s.machines[i].Certificate = values
+		case "layers":
+			s.machines[i].Layers = values
+		case "windows":
+			s.machines[i].Windows = values
 		case "psi":
 			s.psi[i], _ = t.Data.([]T)
 		}

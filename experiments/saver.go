@@ -119,7 +119,8 @@ func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Ten
 
 // accumulated names the slices of a machine's state.
 func accumulated(a pathkernel.Accumulators) map[string][]float64 {
-	return map[string][]float64{"contributions": a.Contributions, "path_kernel": a.PathKernel, "numerators": a.Numerators, "regularization": a.Regularization, "certificate": a.Certificate}
+	return map[string][]float64{"contributions": a.Contributions, "path_kernel": a.PathKernel, "numerators": a.Numerators, "regularization": a.Regularization, "certificate": a.Certificate,
+		"layers": a.Layers, "windows": a.Windows}
 }
 
 func hexadecimal(x float64) string { return strconv.FormatFloat(x, 'x', -1, 64) }

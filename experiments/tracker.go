@@ -27,6 +27,7 @@ type tracker[T graphs.Float] struct {
 	// them afterwards, and only path kernels are added here.
 	streams bool
 	watched *pathkernel.Machine // whose step residual is reported, or nil
+	windows windows             // that the machines keep shares of
 
 	train  []T // (N, d)
 	width  int // d
@@ -152,6 +153,21 @@ func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 		}
 		for _, g := range t.groups {
 			if err := t.step(g, b, after, s); err != nil {
+				return err
+			}
+		}
+	}
+	if t.streams && t.windows.ends(s.Index) {
+		return t.closeWindow(s.Index)
+	}
+	return nil
+}
+
+// closeWindow counts what the machines were given since the last window as that of a step's.
+func (t *tracker[T]) closeWindow(step int) error {
+	for _, g := range t.groups {
+		for _, m := range g.machines {
+			if err := t.windows.close(m, step, queryBlock{0, t.queries.count()}); err != nil {
 				return err
 			}
 		}

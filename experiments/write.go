@@ -71,6 +71,11 @@ func (e *experiment[T]) write(completed bool) error {
 	if err := e.writeBatches(n); err != nil {
 		return err
 	}
+	if e.accounted && e.tracker.windows.count() > 0 && e.completed > 0 && e.tracker.streams {
+		if err := e.tracker.closeWindow(e.completed - 1); err != nil { // one that was cut short
+			return err
+		}
+	}
 	for _, machine := range e.machines {
 		if !e.accounted {
 			break // there is no account of a part of the steps
@@ -96,6 +101,9 @@ func (e *experiment[T]) write(completed bool) error {
 			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
 		summary.Machines = append(summary.Machines, MachineSummary{Name: machine.Name, Figures: figures})
+	}
+	if e.config.Decompose.Layers {
+		summary.Layers = e.layers()
 	}
 	if err := e.dir.WriteSummary(summary); err != nil {
 		return err
@@ -173,7 +181,7 @@ func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, n int) erro
 			return err
 		}
 	}
-	return nil
+	return e.writeParts(machine, m, c, n)
 }
 
 // scaled returns factor·v.

@@ -10,7 +10,7 @@ func (t *term[T]) add(sums [][]Sum, r, first, seeds int, row, gram []T) {
 	for _, u := range t.uses {
 		for s := range sums[u.integral] {
 			sum := &sums[u.integral][s]
-			to, weight := sum.row(r, first, seeds, len(row)), u.weight*sum.Scale
+			to, weight := sum.row(sum.of(t.layer), r, first, seeds, len(row)), u.weight*sum.Scale
 			if sum.Columns == nil {
 				all.add(to, weight, row, gram)
 				continue
@@ -28,7 +28,7 @@ func (t *term[T]) addEqual(sums [][]Sum, r, stacks, left, right int, s tiles) {
 	for _, u := range t.uses {
 		for q := range sums[u.integral] {
 			sum := &sums[u.integral][q]
-			to, weight := sum.row(r, left, s.seeds, right-left), u.weight*sum.Scale
+			to, weight := sum.row(sum.of(t.layer), r, left, s.seeds, right-left), u.weight*sum.Scale
 			for i := (left + s.seeds - 1 - k) / s.seeds; i*s.seeds+k < right; i++ {
 				w := weight
 				if sum.Columns != nil {
@@ -63,8 +63,8 @@ func (s *sumsOfProducts[T]) flush(p, a []T) {
 	s.n = 0
 }
 
-// row returns count values of row r from training cotangent first on, counted over
-// samples and seeds.
-func (s *Sum) row(r, first, seeds, count int) []float64 {
-	return s.Values[(r*s.Width+s.Offset)*seeds+first:][:count]
+// row returns count of the values, which are those of the sum or of a layer, of row r from training
+// cotangent first on, counted over samples and seeds.
+func (s *Sum) row(values []float64, r, first, seeds, count int) []float64 {
+	return values[(r*s.Width+s.Offset)*seeds+first:][:count]
 }

@@ -117,12 +117,12 @@ func (b *Backward[T]) layer(s *LinearStep[T], layer int) {
 				train[0](i, lo, hi, 1, to)
 			}
 		})
-		b.chunk(s, g.Weight+lo, lo, hi, query, refined, gradients)
+		b.chunk(s, layer, g.Weight+lo, lo, hi, query, refined, gradients)
 	}
 }
 
 // chunk accounts for columns lo to hi of a layer, at offset of the flat weights.
-func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []columns[T], refined map[int]refinedColumns[T], gradients []T) {
+func (b *Backward[T]) chunk(s *LinearStep[T], layer, offset, lo, hi int, query []columns[T], refined map[int]refinedColumns[T], gradients []T) {
 	m := b.machine
 	n, rows := hi-lo, b.count*m.outputs
 	batch := len(gradients) / n
@@ -135,6 +135,7 @@ func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []column
 	e, a, f := diagonalOf[T](s.E, offset, n), diagonalOf[T](s.A, offset, n), diagonalOf[T](s.F, offset, n)
 	weights := s.Weights[offset : offset+n]
 	rate := -s.Clip / float64(batch) // division by B, here and nowhere else
+	whole := m.sumFrom(b.first)
 	b.engine.TilesWorker(workers, rows, backwardRows, func(worker, first, last int) {
 		φ, χ, product := b.phi[worker][:n], b.chi[worker][:(last-first)*n], b.products[worker][:(last-first)*batch]
 		for r := first; r < last; r++ {
@@ -150,16 +151,21 @@ func (b *Backward[T]) chunk(s *LinearStep[T], offset, lo, hi int, query []column
 			}
 			ψ, χ := b.psi[r*b.size+offset:][:n], χ[(r-first)*n:][:n]
 			combine(ψ, χ, φ, T(b.beta), e, a, f)
+			var decayed float64
 			if s.L2 != 0 {
-				m.regularization[b.first*m.outputs+r] -= s.L2 * vector.Dot64(χ, weights)
+				decayed += s.L2 * vector.Dot64(χ, weights)
 			}
 			if s.Decay != 0 {
-				m.regularization[b.first*m.outputs+r] -= s.Decay * vector.Dot64(φ, weights)
+				decayed += s.Decay * vector.Dot64(φ, weights)
+			}
+			m.regularization[b.first*m.outputs+r] -= decayed
+			if m.layers != nil {
+				m.layers.regularization[layer][b.first*m.outputs+r] -= decayed
 			}
 		}
 		blas.Gemm(b.engine, gblas.NoTrans, gblas.Trans, last-first, batch, n, 1, χ, n, gradients, n, 0, product, batch)
 		for r := first; r < last; r++ {
-			row, to := product[(r-first)*batch:][:batch], m.contributions[(b.first*m.outputs+r)*m.samples:][:m.samples]
+			row, to := product[(r-first)*batch:][:batch], whole.of(layer)[r*m.samples:][:m.samples]
 			for i, p := range row {
 				to[s.sample(i)] += rate * float64(p)
 			}

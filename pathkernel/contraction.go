@@ -219,7 +219,7 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 			for r := lo; r < hi; r++ {
 				if t.bothUnit {
 					if s.fresh && i == 0 {
-						clear(sums[0][0].row(r, left, s.seeds, right-left))
+						clear(sums[0][0].row(sums[0][0].Values, r, left, s.seeds, right-left))
 					}
 					t.addEqual(sums, r, c.stacks, left, right, s)
 					continue
@@ -232,7 +232,7 @@ func (c *Contraction[T]) outerTiles(terms []term[T], others [][]T, s tiles, sums
 					gram = repeated(t.gram[m*s.samples:], left, right, s.seeds, c.spread[worker])
 				}
 				if s.fresh && i == 0 {
-					vector.MulTo(sums[0][0].row(r, s.first*s.seeds+left, s.seeds, len(row)), t.uses[0].weight*sums[0][0].Scale, row, gram)
+					vector.MulTo(sums[0][0].row(sums[0][0].Values, r, s.first*s.seeds+left, s.seeds, len(row)), t.uses[0].weight*sums[0][0].Scale, row, gram)
 					continue
 				}
 				t.add(sums, r, s.first*s.seeds+left, s.seeds, row, gram)

@@ -20,6 +20,39 @@ type Sum struct {
 	Offset  int
 	Scale   float64
 	Columns []float64 // (N, K′), or nil for 1
+	// Layers takes the products of each layer apart, in the layout of Values, which then gets
+	// nothing; nil to sum the layers.
+	Layers [][]float64
+}
+
+// of returns where the products of a layer go.
+func (s *Sum) of(layer int) []float64 {
+	if s.Layers != nil {
+		return s.Layers[layer]
+	}
+	return s.Values
+}
+
+// all returns Values, or those of each layer.
+func (s *Sum) all() [][]float64 {
+	if s.Layers != nil {
+		return s.Layers
+	}
+	return [][]float64{s.Values}
+}
+
+// like returns an empty sum with as many parts, for other rows and columns.
+func (s *Sum) like(rows, width, seeds int, scale float64) Sum {
+	part := func() []float64 { return make([]float64, rows*width*seeds) }
+	to := Sum{Width: width, Scale: scale, Columns: s.Columns}
+	if s.Layers == nil {
+		to.Values = part()
+		return to
+	}
+	for range s.Layers {
+		to.Layers = append(to.Layers, part())
+	}
+	return to
 }
 
 // term is one half-finished product of a layer: query cotangents, the Gram of the

@@ -38,6 +38,8 @@ type Machine struct {
 	numerators     []float64 // full: −∫K_{cc′}ℓ′_{c′}dτ/N (M, C, N, C)
 	bound          float64   // the largest |ℓ′|/B met
 	certificate    *Certificate
+	layers         *parts // of the contributions and the regularisation, or nil
+	windows        *parts
 	single         bool // fed with float32 factors
 }
 
@@ -79,7 +81,12 @@ func (m *Machine) Kernel() Kernel { return m.kernel }
 
 // Contributions returns Q (M, C, N): what training sample i added to output c of
 // query m over the path. The slice belongs to the machine.
-func (m *Machine) Contributions() []float64 { return m.contributions }
+func (m *Machine) Contributions() []float64 {
+	if m.layers != nil {
+		m.layers.sum(m.contributions)
+	}
+	return m.contributions
+}
 
 // Regularization returns R (M, C): what weight decay added to the outputs. It belongs
 // to no sample.
@@ -113,7 +120,7 @@ func (m *Machine) Coefficients() []float64 {
 	numerators, kernel := m.numerators, m.pathKernel
 	switch {
 	case m.kernel == TraceKernel && m.outputs == 1:
-		numerators = m.contributions
+		numerators = m.Contributions()
 	case m.kernel != FullKernel:
 		return nil
 	}
@@ -128,7 +135,7 @@ func (m *Machine) Coefficients() []float64 {
 
 // Predict returns the machine's outputs ŷ = b + Σ_i Q + R (M, C), given b = f(x; w_0).
 func (m *Machine) Predict(initial []float64) []float64 {
-	return Predict(initial, m.contributions, m.Regularization())
+	return Predict(initial, m.Contributions(), m.Regularization())
 }
 
 // Residual returns f(x; w_S) − ŷ (M, C): what the quadrature misses.

@@ -130,7 +130,7 @@ func (c *Contraction[T]) pairedOuter(layer int, f *Factor[T], sums [][]Sum, symm
 			for i := first(m, left, symmetric); i < right; i++ {
 				for seed := range f.Stacks {
 					v := p.sum(gram, product, right-left, k, i-left, seed)
-					addOne(sums, uses, m*c.stacks+k, i, seed, f.Stacks, v)
+					addOne(sums, uses, layer, m*c.stacks+k, i, seed, f.Stacks, v)
 				}
 			}
 		}
@@ -145,7 +145,7 @@ func (c *Contraction[T]) pairedTrace(layer int, f *Factor[T], sums [][]Sum, symm
 			for k := range c.stacks {
 				v += p.sum(gram, product, right-left, k, i-left, k)
 			}
-			addOne(sums, uses, m, i, 0, 1, v)
+			addOne(sums, uses, layer, m, i, 0, 1, v)
 		}
 	})
 }
@@ -155,7 +155,7 @@ func (c *Contraction[T]) pairedDiagonal(layer int, f *Factor[T], sums [][]Sum, s
 	c.eachPair(layer, f, symmetric, func(p *pairing[T], uses []use, m, left, right int, gram, product []T) {
 		for k := range c.stacks {
 			for i := first(m, left, symmetric); i < right; i++ {
-				addOne(sums, uses, m*c.stacks+k, i, 0, 1, p.sum(gram, product, right-left, k, i-left, k))
+				addOne(sums, uses, layer, m*c.stacks+k, i, 0, 1, p.sum(gram, product, right-left, k, i-left, k))
 			}
 		}
 	})
@@ -189,7 +189,7 @@ func (c *Contraction[T]) eachPair(layer int, f *Factor[T], symmetric bool, do fu
 }
 
 // addOne adds a product to row r, sample i and seed of the sums.
-func addOne(sums [][]Sum, uses []use, r, i, seed, seeds int, v float64) {
+func addOne(sums [][]Sum, uses []use, layer, r, i, seed, seeds int, v float64) {
 	for _, u := range uses {
 		for s := range sums[u.integral] {
 			sum := &sums[u.integral][s]
@@ -197,7 +197,7 @@ func addOne(sums [][]Sum, uses []use, r, i, seed, seeds int, v float64) {
 			if sum.Columns != nil {
 				weight *= sum.Columns[i*seeds+seed]
 			}
-			sum.Values[(r*sum.Width+sum.Offset+i)*seeds+seed] += weight * v
+			sum.of(layer)[(r*sum.Width+sum.Offset+i)*seeds+seed] += weight * v
 		}
 	}
 }

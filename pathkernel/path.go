@@ -114,7 +114,8 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	rate := -1 / float64(batch)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
-		sums[i] = []Sum{{Values: m.contributions[p.first*m.outputs*m.samples:], Width: m.samples, Offset: b.First, Scale: rate}}
+		sums[i] = []Sum{m.sumFrom(p.first)}
+		sums[i][0].Offset, sums[i][0].Scale = b.First, rate
 		p.raiseBound(i, b.Derivatives, batch)
 	}
 	c.Outer(b.Gradient, sums)
@@ -136,15 +137,19 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		p.raiseBound(i, derivatives, n)
-		sums[i] = []Sum{{Values: make([]float64, rows*m.outputs*n), Width: n, Scale: -1 / float64(n)}}
+		whole := m.sumFrom(p.first)
+		sums[i] = []Sum{whole.like(rows*m.outputs, n, 1, -1/float64(n))}
 	}
 	c.Outer(gradient, sums)
 	for i, m := range p.machines {
 		p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
-		for r := range rows * m.outputs {
-			to := m.contributions[(p.first*m.outputs+r)*m.samples:][:m.samples]
-			for j, q := range sums[i][0].Values[r*n : (r+1)*n] {
-				to[samples[j]] += q
+		whole := m.sumFrom(p.first)
+		for part, values := range sums[i][0].all() {
+			for r := range rows * m.outputs {
+				to := whole.all()[part][r*m.samples:][:m.samples]
+				for j, q := range values[r*n : (r+1)*n] {
+					to[samples[j]] += q
+				}
 			}
 		}
 	}

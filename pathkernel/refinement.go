@@ -106,15 +106,18 @@ func (p *Path[T]) correct(machine int, train []Factor[T], fixed map[int][]T, sta
 		p.correcting.against(train, chosen(fixed, r.queries, samples))
 		scratch := make([]Sum, len(sums))
 		for i, s := range sums {
-			scratch[i] = Sum{Values: make([]float64, len(r.queries)*stacks*samples*seeds), Width: samples, Scale: s.Scale, Columns: s.Columns}
+			scratch[i] = s.like(len(r.queries)*stacks, samples, seeds, s.Scale)
 		}
 		multiply(p.correcting, train, [][]Sum{scratch})
 		for i := range sums {
-			for j, m := range r.queries {
-				for k := range stacks {
-					to := sums[i].row(m*stacks+k, 0, seeds, samples*seeds)
-					for n, v := range scratch[i].row(j*stacks+k, 0, seeds, samples*seeds) {
-						to[n] += r.weights[j] * v
+			all, from := sums[i].all(), scratch[i].all()
+			for part := range all {
+				for j, m := range r.queries {
+					for k := range stacks {
+						to := sums[i].row(all[part], m*stacks+k, 0, seeds, samples*seeds)
+						for n, v := range scratch[i].row(from[part], j*stacks+k, 0, seeds, samples*seeds) {
+							to[n] += r.weights[j] * v
+						}
 					}
 				}
 			}

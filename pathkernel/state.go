@@ -13,16 +13,24 @@ type Accumulators struct {
 	Bound          float64 // the largest |ℓ′|/B
 	LastRate       float64 // η of the last step, for family flow
 	Certificate    []float64
+	Layers         []float64 // (L, M, C, N), then (L, M, C) of the regularisation
+	Windows        []float64 // (W, M, C, N), (W, M, C), and both as they were when the last window was closed
 }
 
 // Accumulators returns the state of the machine.
 func (m *Machine) Accumulators() Accumulators {
-	a := Accumulators{Contributions: m.contributions, PathKernel: m.pathKernel, Numerators: m.numerators, Regularization: m.regularization, Bound: m.bound}
+	a := Accumulators{Contributions: m.Contributions(), PathKernel: m.pathKernel, Numerators: m.numerators, Regularization: m.regularization, Bound: m.bound}
 	if f, ok := m.Measure.(*flow); ok {
 		a.LastRate = f.last
 	}
 	if m.certificate != nil {
 		a.Certificate = m.certificate.values()
+	}
+	if m.layers != nil {
+		a.Layers = m.layers.state()
+	}
+	if m.windows != nil {
+		a.Windows = m.windows.state()
 	}
 	return a
 }
@@ -42,6 +50,17 @@ func (m *Machine) Restore(a Accumulators) error {
 	m.bound = a.Bound
 	if f, ok := m.Measure.(*flow); ok {
 		f.last = a.LastRate
+	}
+	for _, side := range []struct {
+		parts *parts
+		state []float64
+	}{{m.layers, a.Layers}, {m.windows, a.Windows}} {
+		if side.parts == nil {
+			continue
+		}
+		if err := side.parts.restore(side.state); err != nil {
+			return fmt.Errorf("pathkernel: restore machine %q: %w", m.Name, err)
+		}
 	}
 	if m.certificate != nil {
 		return m.certificate.restore(a.Certificate)

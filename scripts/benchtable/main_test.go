@@ -21,6 +21,8 @@ BenchmarkTrainStepLeNet/products-16   	 139	   5000000 ns/op
 BenchmarkTrackedStep/plain-2          	   3	 100000000 ns/op	 0.01 s/step
 BenchmarkTrackedStep/gauss-3-2        	   3	 300000000 ns/op	 0.03 s/step
 BenchmarkTrackedStep/trapezoid-2      	   3	 200000000 ns/op	 0.02 s/step
+BenchmarkAccountStep/adam-2           	   1	4000000000 ns/op	       538.6 GFLOP
+BenchmarkAccountStep/product-2        	   1	2000000000 ns/op	       538.6 GFLOP
 PASS
 `
 
@@ -37,6 +39,7 @@ func TestPairsAreMediansOverTheirReferences(t *testing.T) {
 		{"tangent-kernel-100", 0.02, "", 4, 0.005}, {"gram-rate-400", 0.01, "", 0.005, 2},
 		{"train-step-mlp", 0.012, "", 0.008, 1.5}, {"train-step-lenet", 0.01, "", 0.005, 2},
 		{"tracked-step-gauss-3", 0.03, "", 0.01, 3}, {"tracked-step-trapezoid", 0.02, "", 0.01, 2},
+		{"account-step-adam", 4, "", 2, 2},
 	}
 	for i, r := range rows {
 		if r.Reference = ""; r != want[i] {

@@ -1,0 +1,144 @@
+package pathkernel
+
+import (
+	"slices"
+	"testing"
+)
+
+// What each layer contributes is the product of its own weights' gradients: streamed, in
+// mini-batches, refined and backwards. The explicit gradients are the twin; 1e-12 is rounding.
+func TestLayersAreTheirOwnWeights(t *testing.T) {
+	const queries, samples, outputs, η = 3, 4, 2, 0.3
+	for name, net := range map[string]network{
+		"dense":            {widths: []int{3, 5, 4, outputs}, bias: true, fixedInput: true, unit: true, shared: true},
+		"formed gradients": {widths: []int{3, 5, 4, outputs}, bias: true, explicit: true},
+		"shared weights":   {widths: []int{3, 5, outputs}, bias: true, positions: 3},
+		"paired":           {widths: []int{60, 50, outputs}, bias: true, positions: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := net.parameters()
+			nodes := [][]Factor[float64]{net.factors(1, 10, queries, outputs)}
+			gradient := net.factors(2, 31, samples, 1)
+			mesh := Refinement[float64]{Query: 1, Weights: []float64{0.25, 0.75}, Factors: Stack(Rows(net.factors(1, 77, queries, outputs), 1, 1), Rows(net.factors(1, 78, queries, outputs), 1, 1))}
+			φ, g := Explicit(nodes[0], p), Explicit(gradient, p)
+			refined := Explicit(mesh.Factors, p)
+			for k := range outputs * p {
+				φ[outputs*p+k] = 0.25*refined[k] + 0.75*refined[outputs*p+k]
+			}
+			layers := len(gradient)
+			want := make([][]float64, layers)
+			for l := range layers {
+				lo := gradient[l].Weight
+				hi := lo + gradient[l].gradientWidth()
+				for r := range queries * outputs {
+					for i := range samples {
+						want[l] = append(want[l], -η/samples*dot(φ[r*p+lo:r*p+hi], g[i*p+lo:i*p+hi]))
+					}
+				}
+			}
+			streamed, batched, back := machine(t, ExactFamily, "left", NoKernel, queries, outputs, samples), machine(t, ExactFamily, "left", NoKernel, queries, outputs, samples), machine(t, ExactFamily, "left", NoKernel, queries, outputs, samples)
+			for _, m := range []*Machine{streamed, batched, back} {
+				m.SplitLayers(layers)
+			}
+			for _, m := range []*Machine{streamed, batched} {
+				path := path(t, m)
+				path.Begin(η)
+				if err := path.Refine(0, nodes, []Refinement[float64]{mesh}); err != nil {
+					t.Fatal(err)
+				}
+				if m == streamed {
+					path.Add(nodes, Block[float64]{Gradient: gradient, Derivatives: []float64{1}}, samples)
+				} else {
+					path.AddBatch(nodes, []int{0, 1, 2, 3}, gradient, []float64{1})
+				}
+			}
+			b, err := NewBackward[float64](gonum(t), back, p, 0, queries)
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights := make([]float64, p)
+			for i := range weights {
+				weights[i] = float64(i%7) - 3
+			}
+			if err := b.Step(&LinearStep[float64]{Clip: 1, Decay: 0.5, F: Diagonal{Scalar: η}, Weights: weights, Gradient: gradient, Nodes: nodes, Refined: []Refinement[float64]{mesh}}); err != nil {
+				t.Fatal(err)
+			}
+			for what, m := range map[string]*Machine{"streamed": streamed, "batched": batched, "backwards": back} {
+				got, decayed := m.ByLayer()
+				for l := range layers {
+					if d := maxDifference(got[l], want[l]); d > 1e-12 {
+						t.Errorf("%s: layer %d: relative difference %.2g", what, l, d)
+					}
+				}
+				sum := make([]float64, queries*outputs*samples)
+				for _, part := range got {
+					for i, v := range part {
+						sum[i] += v
+					}
+				}
+				if !slices.Equal(sum, m.Contributions()) {
+					t.Errorf("%s: the layers do not sum to the contributions", what)
+				}
+				if what != "backwards" {
+					continue
+				}
+				for l := range layers {
+					lo := gradient[l].Weight
+					hi := lo + gradient[l].gradientWidth()
+					var want []float64
+					for r := range queries * outputs {
+						want = append(want, -0.5*dot(φ[r*p+lo:r*p+hi], weights[lo:hi]))
+					}
+					if d := maxDifference(decayed[l], want); d > 1e-12 {
+						t.Errorf("decay of layer %d: relative difference %.2g", l, d)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A window holds what was added since the one before was closed, of the queries that it was closed
+// for; classes sum samples. By hand.
+func TestWindowsAndClasses(t *testing.T) {
+	m := machine(t, ExactFamily, "left", NoKernel, 2, 1, 3)
+	m.SplitWindows(2)
+	p := path(t, m)
+	add := func(η float64) {
+		p.Begin(η)
+		p.Add([][]Factor[float64]{scalar([]float64{1}, []float64{2})}, Block[float64]{Gradient: scalar([]float64{-3}, []float64{-6}, []float64{0}), Derivatives: []float64{1, 1, 1}}, 3)
+	}
+	closed := func(window, first, count int) {
+		t.Helper()
+		if err := m.CloseWindow(window, first, count); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(1) // Q = η·[[1, 2, 0], [2, 4, 0]]
+	closed(0, 0, 2)
+	add(10)
+	closed(1, 1, 1)
+	parts, _ := m.ByWindow()
+	near(t, "the first window", parts[0], 1, 2, 0, 2, 4, 0)
+	near(t, "the second, of one query", parts[1], 0, 0, 0, 20, 40, 0)
+	closed(1, 0, 1)
+	near(t, "the second", parts[1], 10, 20, 0, 20, 40, 0)
+	near(t, "classes", m.ByClass([]int{1, 1, 0}, 2), 0, 33, 0, 66)
+	for _, bad := range [][3]int{{2, 0, 1}, {-1, 0, 1}, {0, 1, 2}, {0, -1, 1}} {
+		if err := m.CloseWindow(bad[0], bad[1], bad[2]); err == nil {
+			t.Errorf("window %d for %d queries from %d was closed", bad[0], bad[2], bad[1])
+		}
+	}
+	restored := machine(t, ExactFamily, "left", NoKernel, 2, 1, 3)
+	restored.SplitWindows(2)
+	if err := restored.Restore(m.Accumulators()); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := restored.ByWindow()
+	near(t, "restored", again[1], parts[1]...)
+	other := machine(t, ExactFamily, "left", NoKernel, 2, 1, 3)
+	other.SplitWindows(3)
+	if err := other.Restore(m.Accumulators()); err == nil {
+		t.Error("a state of two windows was restored to three")
+	}
+}
