@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -21,6 +22,7 @@ func TestDecompositions(t *testing.T) {
 		"sgd":         {[]string{"decompose.windows=5"}, true},
 		"every step":  {[]string{"decompose.windows=10", "path_kernel=full"}, true},
 		"epochs":      {[]string{"decompose.epochs=1", "training.batch_size=16"}, true},
+		"sgd, decay":  {[]string{"decompose.windows=5", "training.optimizer.weight_decay=0.1"}, true},
 		"flow":        {[]string{"decompose.windows=5", "machines=[{name: exact, family: flow, rule: left}]"}, true},
 		"trapezoid":   {[]string{"decompose.windows=3", "machines=[{name: exact, family: flow, rule: trapezoid}]"}, false},
 		"adam, decay": {[]string{"decompose.windows=4", "training.optimizer.kind=adam", "training.optimizer.learning_rate=0.01", "training.optimizer.weight_decay=0.1", "training.batch_size=16"}, false},
@@ -47,24 +49,31 @@ func TestDecompositions(t *testing.T) {
 			if !test.linear {
 				return
 			}
-			bounds, parts := readArray[int64](t, r.Path, "exact/window_bounds"), readArray[float64](t, r.Path, "exact/contributions_by_window")
-			size := len(parts) / (len(bounds) - 1)
-			before := make([]float64, size)
+			bounds := readArray[int64](t, r.Path, "exact/window_bounds")
+			before := make(map[string][]float64)
 			for w, end := range bounds[1:] {
 				c, err := Parse("t", []byte("name: t\n"), "yaml", overrides, nil)
 				must(t, err)
 				c.Training.Steps, c.Decompose = int(end), Decompose{}
 				dir := filepath.Join(t.TempDir(), "short")
 				must(t, Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)}))
-				now := readArray[float64](t, dir, "exact/contributions")
-				var change []float64
-				for i := range now {
-					change = append(change, now[i]-before[i])
+				for _, whole := range []string{"contributions", "regularization"} {
+					now, parts := readArray[float64](t, dir, "exact/"+whole), readArray[float64](t, r.Path, "exact/"+whole+"_by_window")
+					if before[whole] == nil {
+						before[whole] = make([]float64, len(now))
+					}
+					var off float64
+					for i := range now {
+						off = max(off, math.Abs(parts[w*len(now)+i]-(now[i]-before[whole][i])))
+					}
+					if !(off <= 1e-10*maxAbs(now)) {
+						t.Errorf("window %d: %s are off by %.2g of %.2g", w, whole, off, maxAbs(now))
+					}
+					if name == "sgd, decay" && maxAbs(parts) == 0 {
+						t.Errorf("no %s", whole)
+					}
+					before[whole] = now
 				}
-				if d := difference(parts[w*size:(w+1)*size], change); d > 1e-10 {
-					t.Errorf("window %d: relative difference %.2g", w, d)
-				}
-				before = now
 			}
 		})
 	}
@@ -73,12 +82,12 @@ func TestDecompositions(t *testing.T) {
 // A run that was interrupted keeps its shares.
 func TestResumeOfDecompositions(t *testing.T) {
 	for _, optimizer := range []string{"sgd", "adam"} {
-		c, dir := interruptedRun(t, "training.checkpoints.save=0", "training.optimizer.kind="+optimizer, "decompose.layers=true", "decompose.windows=7")
+		c, dir := interruptedRun(t, "training.checkpoints.save=0", "training.optimizer.kind="+optimizer, "training.optimizer.weight_decay=0.1", "decompose.layers=true", "decompose.windows=7")
 		whole := filepath.Join(t.TempDir(), "whole")
 		for path, resume := range map[string]bool{dir: true, whole: false} {
 			must(t, Execute(context.Background(), c, Options{Dir: path, Engine: gonum(t), Resume: resume}))
 		}
-		for _, name := range []string{"contributions", "contributions_by_layer", "contributions_by_window", "regularization_by_layer"} {
+		for _, name := range []string{"contributions", "contributions_by_layer", "contributions_by_window", "regularization_by_layer", "regularization_by_window"} {
 			if !slices.Equal(readArray[float64](t, dir, "exact/"+name), readArray[float64](t, whole, "exact/"+name)) {
 				t.Errorf("%s: %s differs from that of the run that was not interrupted", optimizer, name)
 			}

@@ -98,6 +98,42 @@ func TestLayersAreTheirOwnWeights(t *testing.T) {
 	}
 }
 
+// By hand: f(x) = v·u·x with u = 2 and v = 3, a query x = 1, a sample x′ = 5 whose ℓ′ is 2, η = 1/2.
+// u adds −η·(v·x)(v·x′)ℓ′ = −45, v adds −η·(u·x)(u·x′)ℓ′ = −20.
+func TestSharesOfTwoLayersByHand(t *testing.T) {
+	const u, v, x, sample, derivative, η = 2.0, 3.0, 1.0, 5.0, 2.0, 0.5
+	factors := func(x, seed float64) []Factor[float64] {
+		one := func(layer string, weight int, input, cotangent float64) Factor[float64] {
+			return Factor[float64]{Layer: layer, Rows: 1, Stacks: 1, Positions: 1, InWidth: 1, OutWidth: 1, Input: []float64{input}, Cotangent: []float64{cotangent}, Weight: weight, Bias: -1}
+		}
+		return []Factor[float64]{one("0", 0, x, v*seed), one("1", 1, u*x, seed)}
+	}
+	streamed, batched, back := machine(t, ExactFamily, "left", NoKernel, 1, 1, 1), machine(t, ExactFamily, "left", NoKernel, 1, 1, 1), machine(t, ExactFamily, "left", NoKernel, 1, 1, 1)
+	for _, m := range []*Machine{streamed, batched, back} {
+		m.SplitLayers(2)
+	}
+	nodes, gradient := [][]Factor[float64]{factors(x, 1)}, factors(sample, derivative)
+	p := path(t, streamed)
+	p.Begin(η)
+	p.Add(nodes, Block[float64]{Gradient: gradient, Derivatives: []float64{derivative}}, 1)
+	p = path(t, batched)
+	p.Begin(η)
+	p.AddBatch(nodes, []int{0}, gradient, []float64{derivative})
+	b, err := NewBackward[float64](gonum(t), back, 2, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Step(&LinearStep[float64]{Clip: 1, F: Diagonal{Scalar: η}, Weights: []float64{u, v}, Gradient: gradient, Nodes: nodes}); err != nil {
+		t.Fatal(err)
+	}
+	for what, m := range map[string]*Machine{"streamed": streamed, "batched": batched, "backwards": back} {
+		shares, _ := m.ByLayer()
+		near(t, what+": the first layer", shares[0], -45)
+		near(t, what+": the second layer", shares[1], -20)
+		near(t, what+": both", m.Contributions(), -65)
+	}
+}
+
 // A window holds what was added since the one before was closed, of the queries that it was closed
 // for; classes sum samples. By hand.
 func TestWindowsAndClasses(t *testing.T) {

@@ -1,0 +1,136 @@
+package experiments
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// By hand: equal numbers of steps, rounded, and whole epochs of ⌈N/B⌉ steps, the last cut short.
+func TestWindowBounds(t *testing.T) {
+	for _, test := range []struct {
+		overrides []string
+		want      []int
+	}{
+		{nil, nil},
+		{[]string{"decompose.windows=1"}, []int{0, 10}},
+		{[]string{"decompose.windows=3"}, []int{0, 3, 7, 10}},
+		{[]string{"decompose.windows=10"}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{[]string{"decompose.epochs=1", "training.batch_size=16"}, []int{0, 3, 6, 9, 10}},
+		{[]string{"decompose.epochs=2", "training.batch_size=20"}, []int{0, 4, 8, 10}},
+		{[]string{"decompose.epochs=4"}, []int{0, 4, 8, 10}}, // of all samples: a step
+		{[]string{"decompose.epochs=99"}, []int{0, 10}},
+	} {
+		c, err := Parse("t", []byte("name: t\n"), "yaml", append([]string{"data.train=40", "training.steps=10"}, test.overrides...), nil)
+		must(t, err)
+		w, err := c.windows(40)
+		must(t, err)
+		if !slices.Equal(w.bounds, test.want) {
+			t.Errorf("%v: bounds %v, want %v", test.overrides, w.bounds, test.want)
+		}
+		for step := range 10 * min(1, w.count()) {
+			if of := w.of(step); step < w.bounds[of] || step >= w.bounds[of+1] {
+				t.Errorf("%v: step %d is in window %d", test.overrides, step, of)
+			}
+			if want := slices.Contains(test.want, step+1); w.ends(step) != want {
+				t.Errorf("%v: step %d ends a window: %v", test.overrides, step, !want)
+			}
+		}
+	}
+}
+
+// In an epoch of mini-batches the gradient of each sample is taken once, so that all it contributed
+// is in the window of that step, however long momentum made it act, and nothing in the others. Equal bits: one
+// window takes the whole from 0, the others the difference of equal numbers.
+func TestSamplesCountWhereTheirGradientsWereTaken(t *testing.T) {
+	base := []string{"data.train=48", "data.query=5", "network.hidden=[6]", "training.batch_size=8", "training.steps=6", "training.checkpoints.every=4",
+		"machines=[{name: exact, family: exact, rule: gauss-2}]", "path_kernel=none"}
+	for name, optimizer := range map[string][]string{
+		"sgd":      nil,
+		"momentum": {"training.optimizer.momentum=0.9"},
+		"nesterov": {"training.optimizer.momentum=0.9", "training.optimizer.nesterov=true", "training.optimizer.weight_decay=0.1"},
+		"adam":     {"training.optimizer.kind=adam", "training.optimizer.learning_rate=0.01", "training.optimizer.weight_decay=0.1"},
+		"adamw":    {"training.optimizer.kind=adamw", "training.optimizer.learning_rate=0.01", "training.optimizer.weight_decay=0.1"},
+	} {
+		for _, windows := range []int{3, 6} {
+			t.Run(fmt.Sprintf("%s/%d", name, windows), func(t *testing.T) {
+				r := mustExecute(t, "name: t\n", append(append(slices.Clone(base), optimizer...), fmt.Sprintf("decompose.windows=%d", windows))...)
+				const samples, batch = 48, 8
+				window := make([]int, samples)
+				for at, i := range readArray[int64](t, r.Path, "batches") {
+					window[i] = at / batch * windows / 6
+				}
+				whole, parts := readArray[float64](t, r.Path, "exact/contributions"), readArray[float64](t, r.Path, "exact/contributions_by_window")
+				for at, q := range parts {
+					w, i := at/len(whole), at%samples
+					want := 0.0
+					if window[i] == w {
+						want = whole[at%len(whole)]
+					}
+					if q != want {
+						t.Fatalf("sample %d, of window %d, contributes %g in window %d, want %g", i, window[i], q, w, want)
+					}
+				}
+				if maxAbs(whole) == 0 {
+					t.Error("nothing contributes")
+				}
+			})
+		}
+	}
+}
+
+// A run that stops early has windows up to where it stopped, and nothing in those after.
+func TestWindowsOfARunThatStopsEarly(t *testing.T) {
+	for name, optimizer := range map[string]string{"sgd": "training.optimizer.momentum=0", "momentum": "training.optimizer.momentum=0.5"} {
+		base := []string{"data.train=40", "data.query=5", "network.hidden=[6]", "training.steps=20", "decompose.windows=5", optimizer,
+			"machines=[{name: exact, family: exact, rule: gauss-2}]"}
+		long := mustExecute(t, "name: t\n", append(base, "training.steps=10")...)
+		loss := float64(long.Summary.Network.TrainLoss)
+		r := mustExecute(t, "name: t\n", append(base, fmt.Sprintf("training.stop.loss=%.17g", loss))...)
+		steps := int64(r.Summary.Steps)
+		if steps <= 8 || steps >= 12 {
+			t.Fatalf("%s: stopped after %d steps, the test is made for 9 to 11", name, steps)
+		}
+		bounds := readArray[int64](t, r.Path, "exact/window_bounds")
+		if want := []int64{0, 4, 8, steps, steps, steps}; !slices.Equal(bounds, want) {
+			t.Errorf("%s: bounds %v, want %v", name, bounds, want)
+		}
+		parts := readArray[float64](t, r.Path, "exact/contributions_by_window")
+		size := len(parts) / 5
+		for w := range 5 {
+			if empty := maxAbs(parts[w*size:(w+1)*size]) == 0; empty != (w > 2) {
+				t.Errorf("%s: window %d is empty: %v", name, w, empty)
+			}
+		}
+		report, err := Verify(r.Path)
+		must(t, err)
+		if !report.OK() {
+			t.Errorf("%s: %+v", name, report.failed())
+		}
+	}
+}
+
+// Queries in turns have the same shares as all of them at once, to rounding of other products.
+func TestDecompositionsInTurns(t *testing.T) {
+	for name, optimizer := range map[string][]string{"streamed": nil, "batches": {"training.batch_size=16"}, "backwards": {"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.1"}} {
+		base := append([]string{"data.train=40", "data.query=7", "network.hidden=[8]", "training.steps=6", "training.checkpoints.every=4",
+			"machines=[{name: exact, family: exact, rule: gauss-2}]", "decompose={layers: true, windows: 3}"}, optimizer...)
+		c, err := Parse("t", []byte("name: t\n"), "yaml", base, nil)
+		must(t, err)
+		memory := fmt.Sprintf("%.0fB", planOf(t, c, 3).Memory())
+		c.Memory = memory
+		if p, err := c.Plan(); err != nil || p.Blocks != 3 {
+			t.Fatalf("%s: %+v, %v: the test is made for 3 turns", name, p, err)
+		}
+		whole, turns := mustExecute(t, "name: t\n", base...), mustExecute(t, "name: t\n", append(base, "memory="+memory)...)
+		for _, array := range []string{"contributions_by_layer", "contributions_by_window", "regularization_by_layer", "regularization_by_window"} {
+			got, want := readArray[float64](t, turns.Path, "exact/"+array), readArray[float64](t, whole.Path, "exact/"+array)
+			if maxAbs(want) == 0 && maxAbs(got) == 0 && name != "backwards" {
+				continue // no decay
+			}
+			if d := difference(got, want); !(d <= 1e-12) {
+				t.Errorf("%s: %s: relative difference %.2g", name, array, d)
+			}
+		}
+	}
+}
