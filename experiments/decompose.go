@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 
 	"pkm/graphs"
 	"pkm/pathkernel"
@@ -78,7 +79,11 @@ func layerNames[T graphs.Float](q *queries[T]) (names []string) {
 // shares returns how many times the contributions are kept beside themselves.
 func (c *Config) shares(n *graphs.Network) (times float64) {
 	if c.Decompose.Layers {
-		times += float64(len(n.Layout()))
+		layers := make(map[string]bool)
+		for _, p := range n.Layout() {
+			layers[p.Name[:strings.LastIndex(p.Name, ".")]] = true
+		}
+		times += float64(len(layers))
 	}
 	w, err := c.windows(c.Data.Train)
 	if err == nil && w.count() > 0 {

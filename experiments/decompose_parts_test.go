@@ -2,6 +2,8 @@ package experiments
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -131,6 +133,51 @@ func TestDecompositionsInTurns(t *testing.T) {
 			if d := difference(got, want); !(d <= 1e-12) {
 				t.Errorf("%s: %s: relative difference %.2g", name, array, d)
 			}
+		}
+	}
+}
+
+// The plan counts a share for each layer with weights, not for its weights and its biases, and for
+// each window and what the last was closed with; the arrays are as many. By hand: 5·10·40 numbers.
+func TestPlanCountsShares(t *testing.T) {
+	residual := "{kind: layers, layers: [{kind: flatten}, {kind: dense, units: 8}, {kind: residual, layers: [{kind: layer-norm}, {kind: dense, units: 8}]}, {kind: dense}]}"
+	for _, test := range []struct {
+		overrides       []string
+		layers, windows int
+	}{
+		{[]string{"decompose.classes=true"}, 0, 0},
+		{[]string{"decompose.layers=true", "network.hidden=[8, 6]"}, 3, 0},
+		{[]string{"decompose.layers=true", "network.hidden=[8, 6]", "network.bias=false"}, 3, 0},
+		{[]string{"decompose.layers=true", "network=" + residual}, 4, 0},
+		{[]string{"decompose.windows=3"}, 0, 3},
+	} {
+		overrides := append([]string{"data.train=40", "data.query=5", "training.steps=6", "path_kernel=none", "machines=[{name: exact, family: exact, rule: left}]"}, test.overrides...)
+		c, err := Parse("t", []byte("name: t\n"), "yaml", overrides, nil)
+		must(t, err)
+		whole := 8.0 * 5 * 10 * 40
+		shares := float64(test.layers)
+		if test.windows > 0 {
+			shares += float64(test.windows) + 1
+		}
+		for _, d := range planOf(t, c, 5).Demands {
+			if d.What == "shares of contributions" && d.Bytes != shares*whole {
+				t.Errorf("%v: %g shares in memory, want %g", test.overrides, d.Bytes/whole, shares)
+			}
+		}
+		r := mustExecute(t, "name: t\n", overrides...)
+		for side, count := range map[string]int{"layer": test.layers, "window": test.windows} {
+			if count == 0 {
+				if _, err := os.Stat(filepath.Join(r.Path, "arrays", "exact", "contributions_by_"+side+".npy")); err == nil {
+					t.Errorf("%v: contributions by %s", test.overrides, side)
+				}
+				continue
+			}
+			if n := len(readArray[float64](t, r.Path, "exact/contributions_by_"+side)); n != count*5*10*40 {
+				t.Errorf("%v: %d contributions by %s, want %d parts", test.overrides, n, side, count)
+			}
+		}
+		if len(r.Summary.Layers) != test.layers {
+			t.Errorf("%v: layers %v, want %d", test.overrides, r.Summary.Layers, test.layers)
 		}
 	}
 }
