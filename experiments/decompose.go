@@ -95,17 +95,18 @@ func (c *Config) shares(n *graphs.Network) (times float64) {
 // writeParts writes the shares of a machine's contributions.
 func (e *experiment[T]) writeParts(machine *pathkernel.Machine, m, c, n int) error {
 	for _, side := range []struct {
-		name string
-		get  func() (contributions, regularization [][]float64)
-	}{{"layer", machine.ByLayer}, {"window", machine.ByWindow}} {
+		name  string
+		count int
+		get   func() (contributions, regularization []float64)
+	}{{"layer", len(e.layers()), machine.ByLayer}, {"window", e.tracker.windows.count(), machine.ByWindow}} {
 		contributions, regularization := side.get()
 		if contributions == nil {
 			continue
 		}
-		if err := WriteArray(e.dir, machine.Name+"/contributions_by_"+side.name, []int{len(contributions), m, c, n}, slices.Concat(contributions...)); err != nil {
+		if err := WriteArray(e.dir, machine.Name+"/contributions_by_"+side.name, []int{side.count, m, c, n}, contributions); err != nil {
 			return err
 		}
-		if err := WriteArray(e.dir, machine.Name+"/regularization_by_"+side.name, []int{len(regularization), m, c}, slices.Concat(regularization...)); err != nil {
+		if err := WriteArray(e.dir, machine.Name+"/regularization_by_"+side.name, []int{side.count, m, c}, regularization); err != nil {
 			return err
 		}
 	}

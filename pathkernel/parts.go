@@ -1,22 +1,38 @@
 package pathkernel
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
-// parts are shares of a machine's contributions and regularisation, which sum to them.
+// parts are shares of a machine's contributions and regularisation, which sum to them. All of them
+// are one slice, so that they are written and saved as they are.
 type parts struct {
+	values         []float64   // contributions, regularization, and what was closed
 	contributions  [][]float64 // (parts)(M·C·N)
 	regularization [][]float64 // (parts)(M·C)
 	// What the machine held when the last window was closed, nil for parts that are filled directly.
 	closed, closedRegularization []float64
 }
 
-func newParts(count, contributions, regularization int) *parts {
-	p := &parts{}
+// newParts returns empty parts, with room for what was closed in those of windows.
+func newParts(count, contributions, regularization int, windows bool) *parts {
+	size := count * (contributions + regularization)
+	if windows {
+		size += contributions + regularization
+	}
+	p := &parts{values: make([]float64, size)}
+	rest := p.values
+	next := func(size int) []float64 {
+		part := rest[:size:size]
+		rest = rest[size:]
+		return part
+	}
 	for range count {
-		p.contributions, p.regularization = append(p.contributions, make([]float64, contributions)), append(p.regularization, make([]float64, regularization))
+		p.contributions = append(p.contributions, next(contributions))
+	}
+	for range count {
+		p.regularization = append(p.regularization, next(regularization))
+	}
+	if windows {
+		p.closed, p.closedRegularization = next(contributions), next(regularization)
 	}
 	return p
 }
@@ -34,14 +50,13 @@ func (p *parts) sum(to []float64) {
 // SplitLayers makes an empty machine keep what each of L layers with weights contributes, in the
 // order of the factors. Memory: M·C·N float64 for each.
 func (m *Machine) SplitLayers(layers int) {
-	m.layers = newParts(layers, len(m.contributions), m.queries*m.outputs)
+	m.layers = newParts(layers, len(m.contributions), m.queries*m.outputs, false)
 }
 
 // SplitWindows makes an empty machine keep what the steps of each of W windows contribute; see
 // CloseWindow. Memory: M·C·N float64 for each, and one more.
 func (m *Machine) SplitWindows(windows int) {
-	m.windows = newParts(windows, len(m.contributions), m.queries*m.outputs)
-	m.windows.closed, m.windows.closedRegularization = make([]float64, len(m.contributions)), make([]float64, m.queries*m.outputs)
+	m.windows = newParts(windows, len(m.contributions), m.queries*m.outputs, true)
 }
 
 // CloseWindow counts what the machine was given for count queries from first on since a window was
@@ -66,20 +81,23 @@ func move(now, before, part []float64) {
 	}
 }
 
-// ByLayer returns the contributions of each layer (L)(M, C, N), and what weight decay did to its
-// weights (L)(M, C); nil for a machine that does not keep them. Their sums over layers are
+// ByLayer returns the contributions of each layer (L, M, C, N), and what weight decay did to its
+// weights (L, M, C); nil for a machine that does not keep them. Their sums over layers are
 // Contributions and Regularization. The slices belong to the machine.
-func (m *Machine) ByLayer() (contributions, regularization [][]float64) { return m.layers.get() }
+func (m *Machine) ByLayer() (contributions, regularization []float64) { return m.layers.get() }
 
-// ByWindow returns what the steps of each window contributed (W)(M, C, N) and decayed (W)(M, C); nil for
-// a machine that does not keep it. The slices belong to the machine.
-func (m *Machine) ByWindow() (contributions, regularization [][]float64) { return m.windows.get() }
+// ByWindow returns what the steps of each window contributed (W, M, C, N) and decayed (W, M, C); nil for
+// a machine that does not keep it. Each is the difference of two sums, so its error is the rounding of Q and not
+// of the window's own size. The slices belong to the machine.
+func (m *Machine) ByWindow() (contributions, regularization []float64) { return m.windows.get() }
 
-func (p *parts) get() (contributions, regularization [][]float64) {
-	if p == nil {
+func (p *parts) get() (contributions, regularization []float64) {
+	if p == nil || len(p.contributions) == 0 {
 		return nil, nil
 	}
-	return p.contributions, p.regularization
+	count := len(p.contributions)
+	all, decayed := count*len(p.contributions[0]), count*len(p.regularization[0])
+	return p.values[:all:all], p.values[all : all+decayed : all+decayed]
 }
 
 // ByClass returns the contributions of the samples of each class together (M, C, classes), for the
@@ -106,29 +124,11 @@ func (m *Machine) sumFrom(first int) Sum {
 	return s
 }
 
-// all returns every slice of the parts, in order.
-func (p *parts) all() [][]float64 {
-	all := append(slices.Clone(p.contributions), p.regularization...)
-	if p.closed != nil {
-		all = append(all, p.closed, p.closedRegularization)
+// restore copies the values of parts of the same shape.
+func (p *parts) restore(values []float64) error {
+	if len(values) != len(p.values) {
+		return fmt.Errorf("parts of %d values: found %d", len(p.values), len(values))
 	}
-	return all
-}
-
-// state returns the parts as one slice, from which restore makes them again.
-func (p *parts) state() []float64 { return slices.Concat(p.all()...) }
-
-func (p *parts) restore(state []float64) error {
-	size := 0
-	for _, part := range p.all() {
-		size += len(part)
-	}
-	if len(state) != size {
-		return fmt.Errorf("parts of %d values: found %d", size, len(state))
-	}
-	for _, part := range p.all() {
-		copy(part, state)
-		state = state[len(part):]
-	}
+	copy(p.values, values)
 	return nil
 }

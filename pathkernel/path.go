@@ -144,9 +144,10 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 	for i, m := range p.machines {
 		p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
 		whole := m.sumFrom(p.first)
+		all := whole.all()
 		for part, values := range sums[i][0].all() {
 			for r := range rows * m.outputs {
-				to := whole.all()[part][r*m.samples:][:m.samples]
+				to := all[part][r*m.samples:][:m.samples]
 				for j, q := range values[r*n : (r+1)*n] {
 					to[samples[j]] += q
 				}

@@ -27,10 +27,10 @@ func (m *Machine) Accumulators() Accumulators {
 		a.Certificate = m.certificate.values()
 	}
 	if m.layers != nil {
-		a.Layers = m.layers.state()
+		a.Layers = m.layers.values
 	}
 	if m.windows != nil {
-		a.Windows = m.windows.state()
+		a.Windows = m.windows.values
 	}
 	return a
 }
