@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"pkm/graphs"
+	"pkm/internal/npy"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -122,7 +123,7 @@ func (e *experiment[T]) writeParts(machine *pathkernel.Machine, m, c, n int) err
 	if !e.config.Decompose.Classes {
 		return nil
 	}
-	classes := slices.Max(e.train.Labels) + 1
+	classes := max(2, e.classes) // of the data, also those that no training sample was drawn of
 	return WriteArray(e.dir, machine.Name+"/contributions_by_class", []int{m, c, classes}, machine.ByClass(e.train.Labels, classes))
 }
 
@@ -148,13 +149,20 @@ func (v *verifier) verifyParts(name string, d Decomposition) {
 		{"regularization_by_window", []int{-1, d.M, d.C}, d.Regularization, true},
 		{"contributions_by_class", []int{d.M, d.C, -1}, totals, false},
 	} {
-		_, parts, err := v.array(name+"/"+by.array, by.shape...)
+		shape, parts, err := v.array(name+"/"+by.array, by.shape...)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			v.add(StatusFailed, subject, "%s: %v", by.array, err)
 			continue
+		}
+		if by.array == "contributions_by_layer" && v.summary != nil && shape[0] != len(v.summary.Layers) {
+			v.add(StatusFailed, subject, "%s is of %d layers, summary.json names %d", by.array, shape[0], len(v.summary.Layers))
+			continue
+		}
+		if by.array == "contributions_by_window" {
+			v.verifyBounds(name, shape[0])
 		}
 		sums, count := make([]float64, len(by.whole)), len(parts)/max(1, len(by.whole))
 		for i, x := range parts {
@@ -174,5 +182,25 @@ func (v *verifier) verifyParts(name string, d Decomposition) {
 			continue
 		}
 		v.add(StatusOK, subject, "%s sums to the whole, to %.2g", by.array, off)
+	}
+}
+
+// verifyBounds checks that the bounds of W windows ascend from the first step to the last.
+func (v *verifier) verifyBounds(name string, windows int) {
+	subject := "machine " + name
+	f, err := openFile(v.root, "arrays/"+name+"/window_bounds.npy")
+	if err != nil {
+		v.absent("arrays/"+name+"/window_bounds.npy", err)
+		return
+	}
+	defer f.Close()
+	shape, bounds, err := npy.Read[int64](f)
+	switch {
+	case err != nil:
+		v.add(StatusFailed, subject, "window_bounds: %v", err)
+	case !slices.Equal(shape, []int{windows + 1}):
+		v.add(StatusFailed, subject, "window_bounds: shape is %v, want [%d] for %d windows", shape, windows+1, windows)
+	case bounds[0] != 0 || !slices.IsSorted(bounds) || v.summary != nil && bounds[windows] != int64(v.summary.Steps):
+		v.add(StatusFailed, subject, "window_bounds do not ascend from 0 to the number of steps: %d to %d", bounds[0], bounds[windows])
 	}
 }

@@ -1,11 +1,16 @@
 package experiments
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"pkm/internal/npy"
 )
 
 // By hand: equal numbers of steps, rounded, and whole epochs of ⌈N/B⌉ steps, the last cut short.
@@ -178,6 +183,100 @@ func TestPlanCountsShares(t *testing.T) {
 		}
 		if len(r.Summary.Layers) != test.layers {
 			t.Errorf("%v: layers %v, want %d", test.overrides, r.Summary.Layers, test.layers)
+		}
+	}
+}
+
+// Shares that do not sum to the whole by more than 1e-10 of it, and bounds and layers that do not fit,
+// are found; what is less is rounding. Right hashes do not hide them.
+func TestVerifyParts(t *testing.T) {
+	overrides := []string{"data.train=40", "data.query=5", "network.hidden=[6]", "training.steps=6", "training.batch_size=16", "training.optimizer.momentum=0.5",
+		"training.optimizer.weight_decay=0.1", "machines=[{name: exact, family: exact, rule: left}]", "decompose={layers: true, windows: 3, classes: true}"}
+	r := mustExecute(t, "name: t\n", overrides...)
+	largest := maxAbs(readArray[float64](t, r.Path, "exact/contributions"))
+	whole := map[string]float64{"contributions_by_layer": largest, "contributions_by_window": largest}
+	for _, side := range []string{"layer", "window"} {
+		whole["regularization_by_"+side] = maxAbs(readArray[float64](t, r.Path, "exact/regularization"))
+	}
+	for c := range slices.Chunk(readArray[float64](t, r.Path, "exact/contributions_by_class"), 10) {
+		var sum float64
+		for _, v := range c {
+			sum += v
+		}
+		whole["contributions_by_class"] = max(whole["contributions_by_class"], math.Abs(sum))
+	}
+	// checks returns what verify says of a machine whose array was edited.
+	checks := func(array string, edit func(shape []int, floats []float64, ints []int64) []int) (failed []string) {
+		t.Helper()
+		dir := t.TempDir()
+		must(t, os.CopyFS(dir, os.DirFS(r.Path)))
+		name := filepath.Join(dir, "arrays", "exact", array+".npy")
+		b, err := os.ReadFile(name)
+		must(t, err)
+		var out bytes.Buffer
+		if array == "window_bounds" {
+			shape, data, err := npy.Read[int64](bytes.NewReader(b))
+			must(t, err)
+			shape = edit(shape, nil, data)
+			must(t, npy.Write(&out, shape, data[:shape[0]]))
+		} else {
+			shape, data, err := npy.Read[float64](bytes.NewReader(b))
+			must(t, err)
+			size := len(data) / shape[0]
+			shape = edit(shape, data, nil)
+			must(t, npy.Write(&out, shape, data[:shape[0]*size]))
+		}
+		must(t, os.WriteFile(name, out.Bytes(), 0o644))
+		report, err := Verify(dir)
+		must(t, err)
+		for _, c := range report.failed() {
+			if c.Subject == "machine exact" {
+				failed = append(failed, c.Detail)
+			}
+		}
+		return failed
+	}
+	for array, scale := range whole {
+		for _, test := range []struct {
+			relative float64
+			found    bool
+		}{{1e-12, false}, {3e-10, true}, {math.NaN(), true}} {
+			failed := checks(array, func(shape []int, v []float64, _ []int64) []int { v[len(v)/2] += test.relative * scale; return shape })
+			if found := len(failed) == 1 && strings.HasPrefix(failed[0], array+" is off what it sums to"); found != test.found || !found && len(failed) > 0 {
+				t.Errorf("%s off by %g: %q", array, test.relative, failed)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		array, want string
+		edit        func(shape []int, floats []float64, ints []int64) []int
+	}{
+		"a layer too few":    {"contributions_by_layer", "is of 1 layers, summary.json names 2", func(shape []int, _ []float64, _ []int64) []int { shape[0]--; return shape }},
+		"a bound too few":    {"window_bounds", "shape is [3], want [4] for 3 windows", func(shape []int, _ []float64, _ []int64) []int { shape[0]--; return shape }},
+		"a step missing":     {"window_bounds", "do not ascend from 0 to the number of steps: 0 to 5", func(shape []int, _ []float64, b []int64) []int { b[3]--; return shape }},
+		"the first missing":  {"window_bounds", "do not ascend from 0 to the number of steps: 1 to 6", func(shape []int, _ []float64, b []int64) []int { b[0]++; return shape }},
+		"bounds in disorder": {"window_bounds", "do not ascend", func(shape []int, _ []float64, b []int64) []int { b[1], b[2] = b[2], b[1]; return shape }},
+		"nothing is changed": {"window_bounds", "", func(shape []int, _ []float64, _ []int64) []int { return shape }},
+	} {
+		failed := checks(test.array, test.edit)
+		if test.want == "" && len(failed) > 0 || test.want != "" && (len(failed) != 1 || !strings.Contains(failed[0], test.want)) {
+			t.Errorf("%s: %q, want %q", name, failed, test.want)
+		}
+	}
+}
+
+// A class of which no training sample was drawn has a share, 0: what the arrays are does not depend on the draw.
+func TestClassesWithoutSamples(t *testing.T) {
+	r := mustExecute(t, "name: t\n", "data.train=3", "data.query=2", "network.hidden=[4]", "training.steps=2", "decompose.classes=true",
+		"machines=[{name: exact, family: exact, rule: left}]")
+	labels := readArray[int64](t, r.Path, "train_targets")
+	shares := readArray[float64](t, r.Path, "exact/contributions_by_class")
+	if len(shares) != 2*10*10 {
+		t.Fatalf("%d shares of 2 queries, 10 outputs and 10 classes", len(shares))
+	}
+	for at, q := range shares {
+		if there := slices.Contains(labels, int64(at%10)); (q != 0) != there {
+			t.Errorf("class %d, of which there are samples: %v, contributes %g", at%10, there, q)
 		}
 	}
 }
