@@ -1,10 +1,9 @@
 package experiments
 
 import (
-	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -15,172 +14,6 @@ import (
 
 // A test for each definition, theorem and remark of P. Domingos, "Every Model Learned by Gradient
 // Descent Is Approximately a Kernel Machine" (arXiv 2012.00152), with its number there.
-//
-// The paper's loss is a sum over samples and ours is their mean, so that 1/N stands before its
-// loss derivatives. Jacobians are central differences of the network's outputs with h = 1e-5:
-// they miss h²/6·f”' and 1e-16/h of rounding, some 1e-10 of the largest. 1e-7 leaves room for sums
-// of some hundred of their products.
-const differenced = 1e-7
-
-// paper is a small problem of two inputs, N = 6 and M = 3 samples, along whose training the
-// quantities of the paper are formed by the letter.
-type paper struct {
-	t                         *testing.T
-	network                   *graphs.Network
-	loss                      graphs.Loss[float64]
-	train, targets, query, w  []float64
-	outputs, samples, queries int
-	rate                      float64
-	steps, batch              int
-	flow                      *training.FlowOptions
-	path                      []snapshot // w_0 … w_S
-	initial, final            []float64
-}
-
-// snapshot is a point of the path.
-type snapshot struct {
-	w, derivatives []float64 // w_s; ℓ′ (B, C)
-	batch          []int     // nil: all samples
-	η              float64   // of the step that begins here, 0 at the end
-}
-
-func (p *paper) Step(_ context.Context, s *training.Step[float64]) error {
-	p.path = append(p.path, snapshot{slices.Clone(s.Weights), slices.Clone(s.LossDerivatives), slices.Clone(s.Batch), s.LearningRate})
-	return nil
-}
-
-func (p *paper) Finish(_ context.Context, s *training.Step[float64]) error {
-	p.path = append(p.path, snapshot{w: slices.Clone(s.Weights), derivatives: slices.Clone(s.LossDerivatives)})
-	return nil
-}
-
-// newPaper returns a problem of one hidden layer, or of the given layers.
-func newPaper(t *testing.T, outputs int, layers ...graphs.Layer) *paper {
-	t.Helper()
-	if layers == nil {
-		layers = []graphs.Layer{graphs.Dense{Out: 4, Bias: true}, graphs.Activation{Kind: graphs.Tanh}, graphs.Dense{Out: outputs, Bias: true}}
-	}
-	p := &paper{t: t, loss: training.SquaredError[float64]{}, outputs: outputs, samples: 6, queries: 3, rate: 0.1, steps: 8}
-	var err error
-	p.network, err = graphs.New(graphs.Shape{2}, layers...)
-	must(t, err)
-	p.w, err = graphs.Initialise[float64](p.network, graphs.GlorotNormal, 1, 7)
-	must(t, err)
-	r := rand.New(rand.NewPCG(3, 4))
-	draw := func(n int) []float64 {
-		v := make([]float64, n)
-		for i := range v {
-			v[i] = r.NormFloat64()
-		}
-		return v
-	}
-	p.train, p.targets, p.query = draw(p.samples*2), draw(p.samples*outputs), draw(p.queries*2)
-	return p
-}
-
-// run trains with a machine of a family and rule, with a full path kernel.
-func (p *paper) run(family, rule string) *pathkernel.Machine {
-	return p.runTarget(family, rule, pathkernel.FullKernel, nil)
-}
-
-func (p *paper) runTarget(family, rule string, kernel pathkernel.Kernel, target pathkernel.Target) *pathkernel.Machine {
-	p.t.Helper()
-	p.path = nil
-	m, err := Machine{Name: family, Family: family, Rule: rule}.build(kernel, p.queries, p.outputs, p.samples, 1)
-	must(p.t, err)
-	q, err := newQueries(p.network, gonum(p.t), p.query, p.queries, []*pathkernel.Machine{m})
-	must(p.t, err)
-	g := newGroup[float64]("", target)
-	g.machines = []*pathkernel.Machine{m}
-	tracked, err := newTracker(q, []*group[float64]{g}, kernel, p.train)
-	must(p.t, err)
-	must(p.t, tracked.begin(p.w))
-	l := &training.Loop[float64]{Network: p.network, Engine: gonum(p.t), Loss: p.loss, Inputs: p.train, Targets: p.targets, Initial: p.w,
-		LearningRate: p.rate, Steps: p.steps, BatchSize: p.batch, Flow: p.flow, Hooks: []training.Hook[float64]{tracked, p}}
-	_, err = l.Run(context.Background())
-	must(p.t, err)
-	p.initial, p.final = g.initial, g.final
-	return m
-}
-
-// f returns the network's outputs (n, C).
-func (p *paper) f(x, w []float64) []float64 {
-	p.t.Helper()
-	e, err := graphs.NewForward[float64](p.network, gonum(p.t), len(x)/2)
-	must(p.t, err)
-	must(p.t, e.SetInputs(x))
-	must(p.t, e.Run(w))
-	return slices.Clone(e.Outputs())
-}
-
-// gradients returns ∇_w f_c(x) at w for every sample and output, (n·C) slices of P.
-func (p *paper) gradients(x, w []float64) [][]float64 {
-	p.t.Helper()
-	const h = 1e-5
-	all := make([][]float64, len(x)/2*p.outputs)
-	for r := range all {
-		all[r] = make([]float64, len(w))
-	}
-	e, err := graphs.NewForward[float64](p.network, gonum(p.t), len(x)/2)
-	must(p.t, err)
-	must(p.t, e.SetInputs(x))
-	for j := range w {
-		for _, sign := range []float64{1, -1} {
-			moved := slices.Clone(w)
-			moved[j] += sign * h
-			must(p.t, e.Run(moved))
-			for r, f := range e.Outputs() {
-				all[r][j] += sign * f / (2 * h)
-			}
-		}
-	}
-	return all
-}
-
-// kernel returns the tangent kernel K^g(x, x′) at w: (n·C) by (n′·C), row by row.
-func (p *paper) kernel(x, other, w []float64) (k []float64) {
-	p.t.Helper()
-	left, right := p.gradients(x, w), p.gradients(other, w)
-	for _, a := range left {
-		for _, b := range right {
-			k = append(k, inner(a, b))
-		}
-	}
-	return k
-}
-
-// weights returns those of the trapezoid rule over the snapshots, or of the left one.
-func (p *paper) weights(trapezoid bool) []float64 {
-	ω := make([]float64, len(p.path))
-	for s := range p.path[:len(p.path)-1] {
-		η := p.path[s].η
-		if !trapezoid {
-			ω[s] = η
-			continue
-		}
-		ω[s] += η / 2
-		ω[s+1] += η / 2
-	}
-	return ω
-}
-
-func inner(a, b []float64) (sum float64) {
-	for i := range a {
-		sum += a[i] * b[i]
-	}
-	return sum
-}
-
-// near compares with the largest of what is wanted.
-func near(t *testing.T, what string, got, want []float64, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
-	}
-	if d := difference(got, want); !(d <= tolerance) {
-		t.Errorf("%s: off by %.2g of the largest, want at most %g", what, d, tolerance)
-	}
-}
 
 // Definition 1: the tangent kernel of two points is the inner product of the model's gradients at
 // them, with respect to the weights, at one point in weight space.
@@ -293,6 +126,227 @@ func TestTheorem1Coefficients(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Remark 1: unlike those of usual kernel machines the coefficients and b depend on the query, but for
+// a kernel that does not change along the path (of a linear model), where a_i is the average of
+// −∂L/∂y_i alone. The theorem applies to training samples as queries, too.
+func TestRemark1(t *testing.T) {
+	for name, layers := range map[string][]graphs.Layer{"linear": {graphs.Dense{Out: 1}}, "tanh": nil} {
+		p := newPaper(t, 1, layers...)
+		p.query, p.queries = p.train, p.samples
+		p.flow, p.steps = &training.FlowOptions{Time: 2, RelativeTolerance: 1, AbsoluteTolerance: 1, FixedStep: 1.0 / 64}, 1000
+		m := p.run("flow", "trapezoid")
+		if worst := largest(m.Residual(p.initial, p.final)); worst > 1e-3 { // (1/64)²/12·d³y/dt³
+			t.Errorf("%s: training samples as queries: off by %.2g", name, worst)
+		}
+		a := m.Coefficients()
+		for i := range p.samples {
+			var average float64
+			for s, ω := range p.weights(true) {
+				average -= ω / 2 * p.path[s].derivatives[i] / float64(p.samples)
+			}
+			low, high := math.Inf(1), math.Inf(-1)
+			for q := range p.queries {
+				low, high = min(low, a[q*p.samples+i]), max(high, a[q*p.samples+i])
+			}
+			switch spread := high - low; {
+			case name == "linear" && (spread > 1e-10 || math.Abs(high-average) > 1e-10): // rounding of quotients
+				t.Errorf("linear: coefficients of sample %d go from %g to %g, want all %g", i, low, high, average)
+			case name == "tanh" && spread < 1e-3*math.Abs(average):
+				t.Errorf("tanh: the coefficients of sample %d are the same for all queries: %g to %g", i, low, high)
+			}
+		}
+		if b := slices.Max(p.initial) - slices.Min(p.initial); b == 0 {
+			t.Errorf("%s: b is the same for all queries", name)
+		}
+	}
+}
+
+// Remark 2: with the loss-weighted path kernel K^lp = ∫L′K^g dt all coefficients are −1: −1/N here,
+// where L is a mean. The contributions are that machine's.
+func TestRemark2(t *testing.T) {
+	p := newPaper(t, 1)
+	got := p.run("flow", "trapezoid").Contributions()
+	want := make([]float64, len(got))
+	for s, ω := range p.weights(true) {
+		for i, k := range p.kernel(p.query, p.train, p.path[s].w) {
+			want[i] += -1 / float64(p.samples) * ω * p.path[s].derivatives[i%p.samples] * k
+		}
+	}
+	near(t, "contributions", got, want, differenced)
+}
+
+// softmax is the layer of class probabilities, and the target: p = softmax(f).
+type softmax struct{}
+
+func (softmax) Forward(_, x, y []float64) {
+	logSoftmax{}.Forward(nil, x, y)
+	for i := range y {
+		y[i] = math.Exp(y[i])
+	}
+}
+
+func (softmax) Pullback(_, x, δy, δx, _ []float64) {
+	if δx == nil {
+		return
+	}
+	y := make([]float64, len(x))
+	softmax{}.Forward(nil, x, y)
+	mean := inner(y, δy)
+	for i := range δx {
+		δx[i] = y[i] * (δy[i] - mean)
+	}
+}
+
+func (softmax) Size() int { return 3 }
+
+func (softmax) Evaluate(_ int, f, values, derivatives []float64) {
+	softmax{}.Forward(nil, f, values)
+	for c, p := range values {
+		for k, q := range values {
+			derivatives[c*len(f)+k] = -p * q
+		}
+		derivatives[c*len(f)+c] += p
+	}
+}
+
+// likelihood is the loss −ln p of the class that y marks, with the derivative −1/p there.
+type likelihood struct{}
+
+func (likelihood) Evaluate(p, y []float64, classes int, losses, derivatives []float64) {
+	for i := range losses {
+		for c := i * classes; c < (i+1)*classes; c++ {
+			if derivatives[c] = 0; y[c] == 1 {
+				losses[i], derivatives[c] = -math.Log(p[c]), -1/p[c]
+			}
+		}
+	}
+}
+
+// Remark 3: L′ = y − y* in least squares, and −1/p for the probability p of a sample's class under
+// cross-entropy. The latter is the model of probabilities; ours is that of logits, whose L′ is
+// p − onehot. Both give the same account of the probabilities. 1e-10: rounding of both ways.
+func TestRemark3(t *testing.T) {
+	p := newPaper(t, 3)
+	p.run("flow", "left")
+	for s, at := range p.path {
+		var want []float64
+		for i, y := range p.f(p.train, at.w) {
+			want = append(want, y-p.targets[i])
+		}
+		near(t, fmt.Sprintf("L′ of step %d", s), at.derivatives, want, 1e-12) // rounding
+	}
+
+	labels := []int{0, 2, 1, 1, 0, 2}
+	hidden := []graphs.Layer{graphs.Dense{Out: 4, Bias: true}, graphs.Activation{Kind: graphs.Tanh}, graphs.Dense{Out: 3, Bias: true}}
+	var accounts [2][]float64
+	for i, layers := range [][]graphs.Layer{hidden, append(slices.Clone(hidden), graphs.Custom{Name: "softmax", Function: softmax{}})} {
+		p := newPaper(t, 3, layers...)
+		var err error
+		p.targets, err = training.OneHot[float64](labels, 3)
+		must(t, err)
+		var target pathkernel.Target = softmax{}
+		p.loss = training.CrossEntropy[float64]{}
+		if i == 1 {
+			target, p.loss = nil, likelihood{}
+		}
+		accounts[i] = p.runTarget("flow", "trapezoid", pathkernel.NoKernel, target).Contributions()
+	}
+	near(t, "the account of probabilities", accounts[0], accounts[1], 1e-10)
+}
+
+// Remark 4: a regularisation term R(w) of the loss adds −∫Σ_j ∂y/∂w_j·∂R/∂w_j dt to b. For
+// R = λ/2‖w‖² that is −λ∫ d/dh y((1+h)w) dt, a derivative in one direction.
+func TestRemark4(t *testing.T) {
+	const λ, η, h, steps = 0.1, 0.2, 1e-5, 10
+	r := mustExecute(t, paperDigits, "network.hidden=[3]", "training.checkpoints.every=1", "machines=[{name: left, family: exact, rule: left}]",
+		fmt.Sprintf("training.steps=%d", steps), fmt.Sprintf("training.optimizer={learning_rate: %g, weight_decay: %g}", η, λ))
+	c, err := Parse("t", []byte(paperDigits), "yaml", []string{"network.hidden=[3]"}, nil)
+	must(t, err)
+	data, err := c.Data.Load()
+	must(t, err)
+	network, err := c.Network.Build(data, data.Classes)
+	must(t, err)
+	forward, err := graphs.NewForward[float64](network, gonum(t), 7)
+	must(t, err)
+	must(t, forward.SetInputs(readArray[float64](t, r.Path, "query_inputs")))
+	want := make([]float64, 7*data.Classes)
+	trajectory := training.Trajectory{Dir: filepath.Join(r.Path, "trajectory")}
+	for s := range steps {
+		at, err := training.ReadCheckpointOf[float64](trajectory.Path(s), network.Layout(), s)
+		must(t, err)
+		for _, sign := range []float64{1, -1} {
+			must(t, forward.Run(scaled(at.Weights, 1+sign*h)))
+			for i, f := range forward.Outputs() {
+				want[i] -= η * λ * sign * f / (2 * h)
+			}
+		}
+	}
+	near(t, "regularisation", readArray[float64](t, r.Path, "left/regularization"), want, differenced)
+}
+
+// Remark 5: of mini-batches the indicator of a sample's being in the step's batch stands in every
+// term. The derivatives that the coefficients average are 0 where it is not.
+func TestRemark5(t *testing.T) {
+	for _, outputs := range []int{1, 3} {
+		p := newPaper(t, outputs)
+		p.batch = 2
+		m := p.run("exact", "left")
+		columns := p.samples * outputs
+		q, above, below := make([]float64, p.queries*outputs*p.samples), make([]float64, p.queries*outputs*columns), make([]float64, p.queries*outputs*columns)
+		for s, ω := range p.weights(false) {
+			kernel := p.kernel(p.query, p.train, p.path[s].w)
+			for i, k := range kernel {
+				below[i] += ω * k
+				sample, c := i%columns/outputs, i%outputs
+				if in := slices.Index(p.path[s].batch, sample); in >= 0 && ω != 0 {
+					term := -ω * k * p.path[s].derivatives[in*outputs+c] / float64(p.batch)
+					above[i] += term
+					q[i/columns*p.samples+sample] += term
+				}
+			}
+		}
+		near(t, "contributions", m.Contributions(), q, differenced)
+		near(t, "path kernel", m.PathKernel(), below, differenced)
+		var weighted []float64
+		for i, a := range m.Coefficients() {
+			weighted = append(weighted, a*m.PathKernel()[i])
+		}
+		near(t, "coefficients by path kernel", weighted, above, differenced)
+	}
+}
+
+// §2, after the remarks: for linear models the path kernel is the inner product of the data points,
+// here times the length T = Σε of the path.
+func TestLinearModel(t *testing.T) {
+	p := newPaper(t, 1, graphs.Dense{Out: 1})
+	length := p.rate * (1 - math.Pow(0.9, float64(p.steps))) / (1 - 0.9)
+	var want []float64
+	for q := range p.queries {
+		for i := range p.samples {
+			want = append(want, length*inner(p.query[q*2:q*2+2], p.train[i*2:i*2+2]))
+		}
+	}
+	for _, rule := range []string{"left", "trapezoid"} {
+		near(t, rule, p.run("flow", rule).PathKernel(), want, 1e-12) // rounding of 8 sums
+	}
+}
+
+// §3, figure 2: the weights are a superposition of the training samples in gradient space,
+// w = w_0 − Σ_i ∫L′_i∇y_i dt, step by step for gradient descent.
+func TestWeightsAreASuperposition(t *testing.T) {
+	p := newPaper(t, 3)
+	p.run("flow", "left")
+	want := slices.Clone(p.w)
+	for s, ω := range p.weights(false) {
+		for r, g := range p.gradients(p.train, p.path[s].w) {
+			for j := range want {
+				want[j] -= ω * p.path[s].derivatives[r] / float64(p.samples) * g[j]
+			}
+		}
+	}
+	near(t, "weights", p.path[len(p.path)-1].w, want, differenced)
 }
 
 // Theorem 1 holds in the limit of small steps. Along the gradient flow the snapshots lie on the curve,
