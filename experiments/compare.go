@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -73,12 +74,21 @@ func label(runs []*Run, i int) string {
 
 // Compare writes a table with a row per machine of each run, after a row with
 // the figures of the run's network. The certificate is the largest sum over steps of what a
-// quadrature missed. A figure that a row does not have is a dash.
+// quadrature missed. The generalisation gap and its bound are columns where a run has them. A figure that a
+// row does not have is a dash.
 func Compare(w io.Writer, runs []*Run) error {
 	rows := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
+	bounded := slices.ContainsFunc(runs, func(r *Run) bool { return r.Summary.Generalization != nil })
+	if bounded {
+		rows[0] = append(rows[0], "gap", "gap bound")
+	}
 	for i, r := range runs {
 		run, n := label(runs, i), r.Summary.Network
-		rows = append(rows, []string{run, "(network)", "-", "-", "-", "-", "-", number(n.QueryAccuracy), number(n.TrainLoss), number(n.QueryLoss)})
+		row := []string{run, "(network)", "-", "-", "-", "-", "-", number(n.QueryAccuracy), number(n.TrainLoss), number(n.QueryLoss)}
+		if g := r.Summary.Generalization; g != nil {
+			row = append(row, number(g.MeasuredGap), number(g.Bound))
+		}
+		rows = append(rows, row)
 		for _, m := range r.Summary.Machines {
 			f := m.Figures
 			certificate := "-"
@@ -87,6 +97,11 @@ func Compare(w io.Writer, runs []*Run) error {
 			}
 			rows = append(rows, []string{run, m.Name, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), certificate,
 				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
+		}
+	}
+	for i := range rows {
+		for len(rows[i]) < len(rows[0]) {
+			rows[i] = append(rows[i], "-")
 		}
 	}
 	// tabwriter aligns all columns to the same side, the right one for numbers;

@@ -31,6 +31,7 @@ type Config struct {
 	Training   Training  `yaml:"training"`
 	Machines   []Machine `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
 	Decompose  Decompose `yaml:"decompose"`
+	Bound      Bound     `yaml:"bound"`
 	PathKernel string    `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
 	Memory     string    `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
 }
@@ -42,6 +43,13 @@ type Decompose struct {
 	Classes bool `yaml:"classes" default:"false"`
 	Windows int  `yaml:"windows" default:"0" min:"0" max:"1000000" note:"0: none; training.steps: a record of each step"` // of equal numbers of steps
 	Epochs  int  `yaml:"epochs" default:"0" min:"0" max:"1000000000" note:"0: none"`                                      // in a window
+}
+
+// Bound says which bound of the generalisation gap is computed, see [Generalization].
+type Bound struct {
+	Kind       string  `yaml:"kind" default:"none" oneof:"none loss-path-kernel"`
+	Confidence float64 `yaml:"confidence" of:"loss-path-kernel" default:"0.95" above:"0" below:"1"`
+	LossRange  float64 `yaml:"loss_range" of:"loss-path-kernel" default:"0" min:"0" note:"0: not known"` // every loss lies in [0, LossRange]
 }
 
 // Data says which samples are trained on and which are explained.

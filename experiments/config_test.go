@@ -41,6 +41,7 @@ func defaultConfig() *Config {
 			Schedule: Schedule{Kind: "constant", Gamma: 0.1, StartFactor: 0.3333333333333333, TotalIters: 5, PctStart: 0.3, DivFactor: 25, FinalDivFactor: 10000},
 		},
 		Machines:   []Machine{{"exact", "exact", "gauss-3", "outputs", 1e-9, 512}, {"domingos", "flow", "trapezoid", "outputs", 1e-9, 512}},
+		Bound:      Bound{Kind: "none", Confidence: 0.95},
 		PathKernel: "trace",
 		Memory:     "2GiB",
 	}

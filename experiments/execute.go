@@ -116,7 +116,8 @@ type experiment[T graphs.Float] struct {
 	machines       []*pathkernel.Machine
 	groups         []*group[T] // of the machines, by target
 	tracker        *tracker[T]
-	initial, final []T // weights (P)
+	lossPath       *lossPath[T] // nil without a bound
+	initial, final []T          // weights (P)
 	result         *training.Step[T]
 	steps          []StepMetrics         // lines of metrics.jsonl
 	stepSizes      []float64             // η of the steps so far
@@ -171,6 +172,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	e.tracker.streams = c.Training.Optimizer.plain()
+	e.lossPath = newLossPath[T](&c.Bound, e.options.Engine, len(e.train.Labels))
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
 	}
@@ -260,6 +262,11 @@ func (e *experiment[T]) resume() error {
 			return err
 		}
 	}
+	if e.lossPath != nil {
+		if err := e.lossPath.Restore(s.lossPath); err != nil {
+			return err
+		}
+	}
 	if err := e.tracker.resume(s.snapshot.Weights); err != nil {
 		return err
 	}
@@ -326,7 +333,11 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		loop.Optimizer = t.Options()
 	}
 	save := &saver[T]{experiment: e, every: time.Duration(min(t.Checkpoints.Save, 1e9) * float64(time.Second))}
-	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log, save}
+	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log}
+	if e.lossPath != nil {
+		loop.Hooks = append(loop.Hooks, e.lossPath)
+	}
+	loop.Hooks = append(loop.Hooks, save) // what the others have taken
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
 	if err != nil || e.tracker.streams || len(e.machines) == 0 {

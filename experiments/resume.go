@@ -43,6 +43,7 @@ type saved[T graphs.Float] struct {
 	snapshot  *training.Snapshot[T]
 	machines  []pathkernel.Accumulators
 	stepSizes []float64
+	lossPath  []float64 // nil without a bound
 
 	accounted int // the account of an optimizer's steps has come back to this one; −1: not begun
 	block     int // of the queries, which the account has come to
@@ -85,6 +86,10 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 		values, _ := t.Data.([]float64)
 		if t.Name == "step_sizes" {
 			s.stepSizes = values
+			continue
+		}
+		if t.Name == lossPathName {
+			s.lossPath = values
 			continue
 		}
 		var i int

@@ -66,8 +66,8 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 	return s.save(snapshot)
 }
 
-// The prefixes of the tensors and metadata of a resume file.
-const prefixState, prefixMachine, metaAccounted, metaBlock = "training.", "machine.", "accounted", "accounted_block"
+// The names, and prefixes of names, of the tensors and metadata of a resume file.
+const prefixState, prefixMachine, metaAccounted, metaBlock, lossPathName = "training.", "machine.", "accounted", "accounted_block", "loss_path"
 
 // save writes the resume file with a state of training. A run that was resumed in its account
 // has one that is further: the machines hold a part of the account already.
@@ -105,6 +105,10 @@ func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Ten
 		}
 		metadata[fmt.Sprintf("%s%d.bound", prefixMachine, i)] = hexadecimal(a.Bound)
 		metadata[fmt.Sprintf("%s%d.last_rate", prefixMachine, i)] = hexadecimal(a.LastRate)
+	}
+	if s.lossPath != nil {
+		state := s.lossPath.State()
+		tensors = append(tensors, Tensor{Name: lossPathName, Shape: []int{len(state)}, Data: state})
 	}
 	if more != nil {
 		tensors = more(tensors, metadata)

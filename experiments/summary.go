@@ -16,7 +16,9 @@ type Summary struct {
 	Steps      int              `json:"steps"`      // S
 	Network    NetworkFigures   `json:"network"`
 	Machines   MachineSummaries `json:"machines"`
-	Layers     []string         `json:"layers,omitempty"` // L: of contributions_by_layer, in the names of the weights
+	// Generalization is nil where the configuration asks for no bound.
+	Generalization *Generalization `json:"generalization,omitempty"`
+	Layers         []string        `json:"layers,omitempty"` // L: of contributions_by_layer, in the names of the weights
 }
 
 // SampleCounts are the numbers of training samples, N, and of query samples, M.

@@ -95,6 +95,9 @@ func (e *experiment[T]) write(completed bool) error {
 	if summary.Network, err = e.networkFigures(); err != nil {
 		return err
 	}
+	if summary.Generalization, err = e.writeBound(summary.Network); err != nil {
+		return err
+	}
 	for _, machine := range e.machines {
 		figures, err := e.writeFigures(machine, m, n)
 		if err != nil {

@@ -24,6 +24,7 @@ type Step[T graphs.Float] struct {
 	Losses          []float64 // ℓ_i (B)
 	Outputs         []T       // f(x_i; w_s) (B, C)
 	LossDerivatives []T       // ℓ′_i (B, C), not divided by B
+	Mean            []float64 // ḡ = (1/B)Σ g_i at w_s (P)
 
 	gradient *graphs.Gradient[T]
 	next     func() *Snapshot[T]

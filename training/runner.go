@@ -133,7 +133,7 @@ func (r *runner[T]) evaluate(all bool) (*Step[T], error) {
 	step := &Step[T]{
 		Index: r.step, Epoch: epoch, Batch: batch, Size: size, Weights: r.weights,
 		Loss: Mean(g.Losses()), Losses: g.Losses(), Outputs: g.Outputs(),
-		LossDerivatives: g.LossDerivatives(), gradient: g,
+		LossDerivatives: g.LossDerivatives(), Mean: r.mean, gradient: g,
 	}
 	if r.schedule != nil {
 		step.LearningRate = r.schedule.Rate(r.step)
