@@ -1,0 +1,68 @@
+package experiments
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"pkm/graphs"
+	"pkm/training"
+)
+
+// stepLog is the hook that writes metrics.jsonl and tells the observer.
+type stepLog[T graphs.Float] struct {
+	*experiment[T]
+	metrics *MetricsWriter
+	start   time.Time
+}
+
+func newStepLog[T graphs.Float](e *experiment[T]) (*stepLog[T], error) {
+	metrics, err := e.dir.Metrics()
+	start := time.Now()
+	if n := len(e.steps); n > 0 { // a resumed run goes on counting
+		start = start.Add(-time.Duration(float64(e.steps[n-1].Seconds) * float64(time.Second)))
+	}
+	return &stepLog[T]{experiment: e, metrics: metrics, start: start}, err
+}
+
+// Step implements training.Hook.
+func (l *stepLog[T]) Step(_ context.Context, s *training.Step[T]) error {
+	l.stepSizes = append(l.stepSizes, s.LearningRate)
+	err := l.write(s, l.tracker.residual)
+	if l.options.Progress != nil {
+		l.options.Progress(Progress{Step: s.Index + 1, Steps: l.config.Training.Steps, Loss: s.Loss, Residual: l.tracker.residual})
+	}
+	return err
+}
+
+// Finish implements training.Hook: the last line holds loss and accuracy at w_S.
+func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
+	l.result = s
+	return l.write(s, math.NaN())
+}
+
+func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
+	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(l.accuracy(s)),
+		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
+	l.keep(line, s.Delta == nil)
+	return l.metrics.Write(line)
+}
+
+// accuracy returns that of a step's batch.
+func (e *experiment[T]) accuracy(s *training.Step[T]) float64 {
+	if s.Batch == nil {
+		return training.Accuracy(s.Outputs, e.train.Labels)
+	}
+	labels := make([]int, len(s.Batch))
+	for j, i := range s.Batch {
+		labels[j] = e.train.Labels[i]
+	}
+	return training.Accuracy(s.Outputs, labels)
+}
+
+// keep keeps a line for the report; a picture has no use for more points.
+func (e *experiment[T]) keep(line StepMetrics, last bool) {
+	if every := 1 + e.config.Training.Steps/2000; line.Step%every == 0 || last {
+		e.steps = append(e.steps, line)
+	}
+}
