@@ -16,6 +16,8 @@ type checker struct {
 	faulty map[string]bool // full keys whose fault is recorded: their values mean nothing
 	meant  map[string]bool // full keys that an unknown key seems to mean: they are not missing
 	unread bool            // the file could not be read: nothing is known to be missing
+
+	withoutData bool // the data set is not looked at: it need not be there
 }
 
 func newChecker() *checker {

@@ -64,8 +64,8 @@ func (v *validator) data(data *Data) {
 	if fromFile && data.Path == "" {
 		v.fail("data.path", ConfigError{Found: "no path", Fault: "while data.source is " + data.Source, Allowed: "the path of the file"})
 	}
-	if !fromFile && data.Path != "" && !v.faulty["data.source"] {
-		v.fail("data.path", ConfigError{Found: strconv.Quote(data.Path), Fault: "while data.source is " + data.Source, Allowed: "a path only with the sources idx, csv, npz"})
+	if !fromFile && data.Source != "fashion-mnist" && data.Path != "" && !v.faulty["data.source"] {
+		v.fail("data.path", ConfigError{Found: strconv.Quote(data.Path), Fault: "while data.source is " + data.Source, Allowed: "a path only with the sources fashion-mnist, idx, csv, npz"})
 	}
 	if len(data.Classes) == 1 {
 		v.fail("data.classes", ConfigError{Found: "one class", Allowed: "at least two classes, such as [3, 8], or [] for every class"})
@@ -85,9 +85,17 @@ func (v *validator) samples(config *Config) {
 			return
 		}
 	}
+	if v.withoutData || slices.ContainsFunc([]string{"idx", "csv", "npz", "two-moons", "spirals", "sinusoid"}, func(s string) bool { return s == data.Source }) {
+		return
+	}
 	set, err := data.Load()
 	if err != nil {
-		return // refused with its source, or with its path
+		path := "data.path"
+		if data.Path == "" {
+			path = "data.source"
+		}
+		v.fail(path, ConfigError{Fault: errors.Unwrap(err).Error(), Err: err})
+		return
 	}
 	outputs := set.Classes
 	if n := len(data.Classes); n > 0 {
@@ -105,12 +113,14 @@ func (v *validator) samples(config *Config) {
 		v.fail(itemPath("data.classes", slices.Index(data.Classes, class.Class)), ConfigError{Found: strconv.Itoa(class.Class),
 			Fault: "not a class of " + data.Source, Allowed: fmt.Sprintf("whole numbers from 0 to %d", class.Classes-1)})
 	case errors.As(err, &size):
-		path, found := "data.train", data.Train
-		if data.Train < size.Available {
+		path, found, allowed := "data.train", data.Train, fmt.Sprintf("data.train + data.query of at most %d", size.Available)
+		if data.Train < size.Available || size.Apart && data.Train == size.Available {
 			path, found = "data.query", data.Query
 		}
-		v.fail(path, ConfigError{Found: strconv.Itoa(found), Fault: "more samples than the data has: " + size.Error(),
-			Allowed: fmt.Sprintf("data.train + data.query of at most %d", size.Available)})
+		if size.Apart {
+			allowed = fmt.Sprintf("data.train of at most %d and data.query of at most %d", size.Available, size.HeldOut)
+		}
+		v.fail(path, ConfigError{Found: strconv.Itoa(found), Fault: "more samples than the data has: " + size.Error(), Allowed: allowed})
 	}
 }
 

@@ -87,7 +87,9 @@ func TestSchemaAccepts(t *testing.T) {
 		}
 		if strings.HasSuffix(file, "plain.yaml") {
 			text = append(text, "name: x\n"...)
-		} else if config, err := Load(file, nil, nil); err != nil {
+		} else if config, err := Load(file, nil, nil); withoutFashion(t, file, err) {
+			continue
+		} else if err != nil {
 			t.Error(err)
 		} else if texts["resolved "+file+".yaml"], err = config.YAML(); err != nil {
 			t.Error(err)

@@ -55,9 +55,21 @@ func Parse(name string, data []byte, format string, overrides, environ []string)
 	return config, err
 }
 
+// parseWritten is [Parse] for the configuration that a run wrote, whose data set need not
+// be there any more.
+func parseWritten(name string, data []byte) (*Config, error) {
+	c := newChecker()
+	c.withoutData = true
+	config, _, err := c.compose(name, data, "yaml", nil, nil)
+	return config, err
+}
+
 // compose is [Parse], and returns where each value comes from.
 func compose(name string, data []byte, format string, overrides, environ []string) (*Config, map[string]origin, error) {
-	c := newChecker()
+	return newChecker().compose(name, data, format, overrides, environ)
+}
+
+func (c *checker) compose(name string, data []byte, format string, overrides, environ []string) (*Config, map[string]origin, error) {
 	layers := c.layers(name, data, format, overrides, environ)
 	config, err := merge(layers)
 	if err != nil {

@@ -4,16 +4,23 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+
+	"pkm/experiments/datasets"
 )
 
 // Dataset is a set of labelled samples. Its slices are shared and not written to.
 type Dataset struct {
-	Source  string
-	SHA256  string    // of the bytes it was read from
-	Shape   []int     // of one sample: (channels, height, width) of images
-	Inputs  []float64 // (n, features)
-	Labels  []int     // (n), in [0, Classes)
-	Classes int
+	Source     string
+	SHA256     string          // of the bytes it was read from
+	Files      []datasets.File // it was read from
+	Shape      []int           // of one sample: (channels, height, width) of images
+	Inputs     []float64       // (n, features); nil where there are
+	Pixels     []byte          // (n, features): 255 times the inputs
+	Labels     []int           // (n), in [0, Classes)
+	Classes    int
+	ClassNames []string // what the data call the classes; nil: by their numbers
+	HeldOut    int      // queries are drawn from this row on, training samples from those before; 0: both from all rows
 }
 
 // Samples are rows drawn from a Dataset, in the order in which they were drawn.
@@ -27,6 +34,8 @@ type Samples struct {
 type SizeError struct {
 	Train, Query, Available int
 	Subset                  bool // a subset of the classes was asked for
+	HeldOut                 int  // with a held-out part, how many samples it has; Available are those of the other
+	Apart                   bool // there is a held-out part
 }
 
 // Error implements error.
@@ -34,6 +43,9 @@ func (e *SizeError) Error() string {
 	of := ""
 	if e.Subset {
 		of = " of the chosen classes"
+	}
+	if e.Apart {
+		return fmt.Sprintf("%d training and %d query samples, but the data has %d%s to train on and %d%s held out", e.Train, e.Query, e.Available, of, e.HeldOut, of)
 	}
 	return fmt.Sprintf("%d training and %d query samples are %d, but the data has %d%s", e.Train, e.Query, e.Train+e.Query, e.Available, of)
 }
@@ -47,7 +59,7 @@ func (e *ClassError) Error() string {
 }
 
 // Split draws train and query samples, disjoint, without replacement, with the
-// seed. Of a subset of classes, the one at position k gets label k; no subset
+// seed; the query samples from the held-out part where there is one. Of a subset of classes, the one at position k gets label k; no subset
 // means all classes. It returns the number of classes. Errors: *SizeError,
 // *ClassError.
 func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, queried *Samples, count int, err error) {
@@ -69,24 +81,62 @@ func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, 
 			rows = append(rows, i)
 		}
 	}
+	const stream = 0x64617461 // "data": apart from the stream of initial weights
+	random := rand.New(rand.NewPCG(seed, stream))
+	shuffle := func(rows []int) {
+		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	}
+	if d.HeldOut > 0 {
+		from, _ := slices.BinarySearch(rows, d.HeldOut)
+		rest, held := rows[:from], rows[from:]
+		if train > len(rest) || query > len(held) {
+			return nil, nil, 0, &SizeError{Train: train, Query: query, Available: len(rest), HeldOut: len(held), Apart: true, Subset: len(classes) > 0}
+		}
+		shuffle(rest)
+		shuffle(held)
+		return d.take(rest[:train], relabel), d.take(held[:query], relabel), len(relabel), nil
+	}
 	// Not train+query > len(rows), which could overflow.
 	if train > len(rows) || query > len(rows)-train {
 		return nil, nil, 0, &SizeError{Train: train, Query: query, Available: len(rows), Subset: len(classes) > 0}
 	}
-	const stream = 0x64617461 // "data": apart from the stream of initial weights
-	random := rand.New(rand.NewPCG(seed, stream))
-	random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	shuffle(rows)
 	return d.take(rows[:train], relabel), d.take(rows[train:train+query], relabel), len(relabel), nil
 }
 
+// provenance says where the samples of the chosen classes, or of all, come from.
+func (d *Dataset) provenance(classes []int) DataProvenance {
+	p := DataProvenance{Source: d.Source, SHA256: d.SHA256, Files: d.Files, Classes: d.ClassNames}
+	if len(classes) > 0 {
+		p.Classes = nil
+		for _, c := range classes {
+			name := strconv.Itoa(c)
+			if d.ClassNames != nil {
+				name = d.ClassNames[c]
+			}
+			p.Classes = append(p.Classes, name)
+		}
+	}
+	return p
+}
+
+// Bytes returns the memory that the samples take.
+func (d *Dataset) Bytes() int { return 8*len(d.Inputs) + len(d.Pixels) + 8*len(d.Labels) }
+
 func (d *Dataset) take(rows []int, relabel map[int]int) *Samples {
 	s := &Samples{}
-	width := len(d.Inputs) / len(d.Labels)
+	width := max(len(d.Inputs), len(d.Pixels)) / len(d.Labels)
+	s.Inputs = make([]float64, 0, len(rows)*width)
 	for _, r := range rows {
-		s.Inputs = append(s.Inputs, d.Inputs[r*width:(r+1)*width]...)
+		if d.Inputs != nil {
+			s.Inputs = append(s.Inputs, d.Inputs[r*width:(r+1)*width]...)
+		} else {
+			for _, p := range d.Pixels[r*width : (r+1)*width] {
+				s.Inputs = append(s.Inputs, float64(p)/255)
+			}
+		}
 		s.Labels = append(s.Labels, relabel[d.Labels[r]])
 		s.Indices = append(s.Indices, int64(r))
 	}
-	s.Inputs = slices.Clip(s.Inputs)
 	return s
 }

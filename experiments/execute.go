@@ -177,7 +177,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	}
 	if err := e.dir.Update(func(m *Manifest) {
 		m.Name, m.Seed, m.BLAS, m.Vector = c.Name, c.Seed, e.options.Engine.Name(), vector.Name()
-		m.Data = DataProvenance{Source: data.Source, SHA256: data.SHA256}
+		m.Data = data.provenance(c.Data.Classes)
 	}); err != nil {
 		return err
 	}

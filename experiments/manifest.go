@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"pkm/experiments/datasets"
 )
 
 const manifestName = "manifest.json"
@@ -55,8 +57,10 @@ type Manifest struct {
 
 // DataProvenance names the data of a run and the SHA-256 of their bytes.
 type DataProvenance struct {
-	Source string `json:"source"`
-	SHA256 string `json:"sha256"`
+	Source  string          `json:"source"`
+	SHA256  string          `json:"sha256"`            // of the files, one after the other
+	Files   []datasets.File `json:"files,omitempty"`   // none of what is embedded
+	Classes []string        `json:"classes,omitempty"` // what the data call the classes 0, 1, …, where not by these numbers
 }
 
 // FileRecord is a file of a run directory as it was written.

@@ -72,12 +72,17 @@ func (c *Config) plan(data *Dataset) (*Plan, error) {
 		return nil, err
 	}
 	limit, _ := parseSize(c.Memory)
-	of := func(blocks int) (*Plan, error) {
+	of := func(blocks int) (plan *Plan, err error) {
 		block := (c.Data.Query + blocks - 1) / blocks
 		if c.Precision == "float32" {
-			return planIn[float32](c, network, block)
+			plan, err = planIn[float32](c, network, block)
+		} else {
+			plan, err = planIn[float64](c, network, block)
 		}
-		return planIn[float64](c, network, block)
+		if err == nil {
+			plan.add("the data set", float64(data.Bytes()), "the data set, to the rows that are needed")
+		}
+		return plan, err
 	}
 	// Memory falls with the number of blocks.
 	low, high := 1, c.Data.Query

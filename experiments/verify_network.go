@@ -27,7 +27,7 @@ func (v *verifier) evaluateNetwork() error {
 	if err != nil {
 		return err
 	}
-	c, err := Parse("config.yaml", text, "yaml", nil, nil)
+	c, err := parseWritten("config.yaml", text)
 	if err != nil {
 		return err
 	}
@@ -38,11 +38,11 @@ func (v *verifier) evaluateNetwork() error {
 }
 
 func evaluateNetwork[T graphs.Float](v *verifier, c *Config, tolerance float64) error {
-	data, err := c.Data.Load()
+	shape, err := v.sampleShape()
 	if err != nil {
 		return err
 	}
-	network, err := c.Network.Build(data, v.C)
+	network, err := c.Network.Build(&Dataset{Shape: shape}, v.C)
 	if err != nil {
 		return err
 	}
@@ -133,6 +133,23 @@ func (v *verifier) read(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(f)
+}
+
+// sampleShape returns the shape of a sample as the network sees it.
+func (v *verifier) sampleShape() ([]int, error) {
+	f, err := openFile(v.root, "arrays/train_inputs.npy")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	h, err := npy.ReadHeader(f)
+	if err != nil {
+		return nil, fmt.Errorf("arrays/train_inputs.npy: %w", err)
+	}
+	if len(h.Shape) < 2 {
+		return nil, fmt.Errorf("arrays/train_inputs.npy: shape %v, (samples, …) is due", h.Shape)
+	}
+	return h.Shape[1:], nil
 }
 
 // readElements reads arrays/<name>.npy of a given type.

@@ -1,0 +1,46 @@
+package datasets
+
+import "fmt"
+
+// Table is n samples, each with a label or with C numbers to predict. The caller owns
+// its slices.
+type Table struct {
+	Shape   []int     // of one sample, such as (channels, height, width)
+	Pixels  []byte    // (n, features): inputs from 0 to 255; or
+	Values  []float64 // (n, features): inputs, finite
+	Labels  []string  // (n): or
+	Targets []float64 // (n, Outputs), finite
+	Outputs int       // C of Targets
+	Rows    int       // n
+
+	Names []string // the classes in their order, where the format knows them
+}
+
+// Features returns the number of inputs of a sample.
+func (t *Table) Features() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Error is a fault of a file.
+type Error struct {
+	Path  string
+	Where string // in the file, such as "row 3, column 2 (width)", or ""
+	Fault string // what was found, and what is due
+	Err   error  // the cause, or nil
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	where := ""
+	if e.Where != "" {
+		where = e.Where + ": "
+	}
+	return fmt.Sprintf("%s: %s%s", e.Path, where, e.Fault)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
