@@ -217,7 +217,7 @@ func (a *accountant[T]) change(r recorded[T]) (before []float64, err error) {
 func (a *accountant[T]) gradients(r recorded[T]) ([]pathkernel.Factor[T], error) {
 	rows := len(r.batch)
 	if r.batch == nil {
-		rows = len(a.train.Labels)
+		rows = a.train.Count()
 	}
 	g := a.gradient[rows]
 	if g == nil {
@@ -229,7 +229,7 @@ func (a *accountant[T]) gradients(r recorded[T]) ([]pathkernel.Factor[T], error)
 	}
 	inputs, targets := a.inputs, a.targets
 	if r.batch != nil {
-		inputs, targets = rowsOf(a.inputs, len(a.train.Labels), r.batch), rowsOf(a.targets, len(a.train.Labels), r.batch)
+		inputs, targets = rowsOf(a.inputs, a.train.Count(), r.batch), rowsOf(a.targets, a.train.Count(), r.batch)
 	}
 	if err := g.SetInputs(inputs); err != nil {
 		return nil, err

@@ -25,6 +25,16 @@ func newDataset(train, held *datasets.Table) (*Dataset, error) {
 		d.HeldOut = train.Rows
 		d.Inputs, d.Pixels, labels = slices.Concat(d.Inputs, held.Values), slices.Concat(d.Pixels, held.Pixels), slices.Concat(labels, held.Labels)
 	}
+	if train.Outputs > 0 {
+		d.Outputs, d.Targets = train.Outputs, train.Targets
+		if held != nil {
+			if held.Outputs != d.Outputs {
+				return nil, fmt.Errorf("samples to train on have %d numbers to predict, those held out %d: both must have the same", d.Outputs, held.Outputs)
+			}
+			d.Targets = slices.Concat(d.Targets, held.Targets)
+		}
+		return d, nil
+	}
 	names := train.Names
 	if names == nil {
 		var err error

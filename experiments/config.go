@@ -11,13 +11,14 @@ package experiments
 //	oneof    the allowed words, separated by spaces
 //	min max above below   bounds of a number, or of each number of a list
 //	form     "folder": the text becomes the name of a folder; "layer": it
-//	         names a kind of layer; "size": it is a number of bytes
+//	         names a kind of layer; "size": it is a number of bytes; "column": a
+//	         whole number is taken for text
 //	zero     what a zero would mean, where it is refused
 //	note     what the reader of an error message should know about the bounds
 //	example  a value to show where the default is empty
 //	of       the kinds (values of the key kind beside it) that have the key,
 //	         separated by spaces; every kind without it
-//	when     "key word": only where the key beside it is that word
+//	when     "key words": only where the key beside it is one of the words
 //	also     names that the key goes by elsewhere, to suggest it
 //
 // Obtain one from [Load] or [Parse]; after changing one, call [Config.Validate].
@@ -54,11 +55,24 @@ type Bound struct {
 
 // Data says which samples are trained on and which are explained.
 type Data struct {
-	Source  string `yaml:"source" default:"digits" oneof:"digits fashion-mnist idx csv npz two-moons spirals sinusoid"`
-	Path    string `yaml:"path" default:"''"`                                                                     // of the file, for the sources idx, csv and npz
+	Source  string `yaml:"source" default:"digits" oneof:"digits fashion-mnist idx csv npy npz parquet images cifar-10 two-moons spirals sinusoid linear"`
+	Path    string `yaml:"path" default:"''"`                                                                     // of the file or folder, from the working directory
 	Train   int    `yaml:"train" default:"1000" min:"1" max:"1000000000" zero:"a batch of zero samples"`          // N, drawn with the seed
 	Query   int    `yaml:"query" default:"100" min:"1" max:"1000000000" zero:"a batch of zero samples"`           // M, held out
 	Classes []int  `yaml:"classes" default:"[]" min:"0" max:"1000000000" example:"[3, 8]" note:"[]: every class"` // subset, relabelled 0…
+
+	Task     string  `yaml:"task" when:"source idx csv npy npz parquet" default:"classification" oneof:"classification regression"`
+	Target   string  `yaml:"target" when:"source idx csv npy npz parquet" form:"column" default:"''"` // file, column or array of the targets
+	Shape    []int   `yaml:"shape" when:"source idx csv npy npz parquet" default:"[]" min:"1" max:"1000000000" example:"[1, 28, 28]" note:"[]: as the data has it"`
+	Channels string  `yaml:"channels" when:"source idx npy npz" default:"first" oneof:"first last"` // of images of three dimensions
+	HeldOut  HeldOut `yaml:"held_out" when:"source idx csv npy npz parquet"`
+}
+
+// HeldOut is where the queries are drawn from when they are not drawn from the rows that
+// are left over. What is "" is as for the training samples; all of it: there is no such part.
+type HeldOut struct {
+	Path   string `yaml:"path" default:"''"`
+	Target string `yaml:"target" form:"column" default:"''"`
 }
 
 // Network describes f(x;w): in the short forms mlp and cnn, or as a list of

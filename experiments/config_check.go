@@ -52,7 +52,7 @@ func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok
 			return strings.EqualFold(n.text, "true"), true
 		}
 	case reflect.String:
-		if n.kind == textNode || n.loose {
+		if n.kind == textNode || n.loose || n.kind == intNode && f.tag.Get("form") == "column" {
 			return n.text, true
 		}
 	case reflect.Int, reflect.Int64:

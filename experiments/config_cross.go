@@ -3,6 +3,7 @@ package experiments
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,12 +61,17 @@ func (v *validator) decompose(config *Config) {
 }
 
 func (v *validator) data(data *Data) {
-	fromFile := slices.Contains([]string{"idx", "csv", "npz"}, data.Source)
+	files := []string{"idx", "csv", "npy", "npz", "parquet", "images", "cifar-10"}
+	fromFile := slices.Contains(files, data.Source)
 	if fromFile && data.Path == "" {
-		v.fail("data.path", ConfigError{Found: "no path", Fault: "while data.source is " + data.Source, Allowed: "the path of the file"})
+		v.fail("data.path", ConfigError{Found: "no path", Fault: "while data.source is " + data.Source, Allowed: "the path of the file or folder, from the working directory"})
 	}
 	if !fromFile && data.Source != "fashion-mnist" && data.Path != "" && !v.faulty["data.source"] {
-		v.fail("data.path", ConfigError{Found: strconv.Quote(data.Path), Fault: "while data.source is " + data.Source, Allowed: "a path only with the sources fashion-mnist, idx, csv, npz"})
+		v.fail("data.path", ConfigError{Found: strconv.Quote(data.Path), Fault: "while data.source is " + data.Source, Allowed: "a path only with the sources fashion-mnist, " + strings.Join(files, ", ")})
+	}
+	v.misplaced(v.schema.find("data"), reflect.ValueOf(data).Elem(), "data")
+	if data.Task == "regression" && len(data.Classes) > 0 {
+		v.fail("data.classes", ConfigError{Found: "classes", Fault: "while data.task is regression", Allowed: "[]"})
 	}
 	if len(data.Classes) == 1 {
 		v.fail("data.classes", ConfigError{Found: "one class", Allowed: "at least two classes, such as [3, 8], or [] for every class"})
@@ -85,7 +91,7 @@ func (v *validator) samples(config *Config) {
 			return
 		}
 	}
-	if v.withoutData || slices.ContainsFunc([]string{"idx", "csv", "npz", "two-moons", "spirals", "sinusoid"}, func(s string) bool { return s == data.Source }) {
+	if v.withoutData || !slices.Contains(supportedSources(), data.Source) {
 		return
 	}
 	set, err := data.Load()
@@ -97,11 +103,10 @@ func (v *validator) samples(config *Config) {
 		v.fail(path, ConfigError{Fault: errors.Unwrap(err).Error(), Err: err})
 		return
 	}
-	outputs := set.Classes
-	if n := len(data.Classes); n > 0 {
-		outputs = n
-	}
-	if config.Loss.Kind == training.LogisticName && outputs != 2 {
+	outputs := set.outputs(data.Classes)
+	if set.Classes == 0 {
+		v.regression(config)
+	} else if config.Loss.Kind == training.LogisticName && outputs != 2 {
 		v.fail("loss.kind", ConfigError{Found: config.Loss.Kind, Fault: fmt.Sprintf("while the data has %d classes", outputs), Allowed: "logistic for two classes, such as data.classes: [3, 8]; cross-entropy, squared-error"})
 	}
 	v.network(&config.Network, set, training.Outputs(config.Loss.Kind, outputs))
@@ -111,7 +116,7 @@ func (v *validator) samples(config *Config) {
 	switch {
 	case errors.As(err, &class):
 		v.fail(itemPath("data.classes", slices.Index(data.Classes, class.Class)), ConfigError{Found: strconv.Itoa(class.Class),
-			Fault: "not a class of " + data.Source, Allowed: fmt.Sprintf("whole numbers from 0 to %d", class.Classes-1)})
+			Fault: "not a class of " + data.Source, Allowed: "whole numbers, " + class.allowed()})
 	case errors.As(err, &size):
 		path, found, allowed := "data.train", data.Train, fmt.Sprintf("data.train + data.query of at most %d", size.Available)
 		if data.Train < size.Available || size.Apart && data.Train == size.Available {
@@ -121,6 +126,31 @@ func (v *validator) samples(config *Config) {
 			allowed = fmt.Sprintf("data.train of at most %d and data.query of at most %d", size.Available, size.HeldOut)
 		}
 		v.fail(path, ConfigError{Found: strconv.Itoa(found), Fault: "more samples than the data has: " + size.Error(), Allowed: allowed})
+	}
+}
+
+// regression records what needs classes, which the data does not have.
+func (v *validator) regression(config *Config) {
+	const fault = "while the data has no classes but numbers to predict"
+	if config.Loss.Kind != training.SquaredErrorName {
+		e := ConfigError{Found: config.Loss.Kind, Fault: fault, Allowed: training.SquaredErrorName}
+		path := "loss.kind"
+		if v.origins != nil && v.origins[path].src == nil { // the default: the place is what asks for another
+			e = ConfigError{Fault: "numbers to predict need loss: {kind: squared-error}; the default is " + config.Loss.Kind}
+			path = "data.source"
+			if v.origins["data.task"].src != nil {
+				path = "data.task"
+			}
+		}
+		v.fail(path, e)
+	}
+	if config.Decompose.Classes {
+		v.fail("decompose.classes", ConfigError{Found: "true", Fault: fault, Allowed: "false"})
+	}
+	for i, m := range config.Machines {
+		if m.Target == logProbabilityTarget {
+			v.fail(itemPath("machines", i)+".target", ConfigError{Found: m.Target, Fault: fault, Allowed: outputsTarget + ", " + lossTarget})
+		}
 	}
 }
 

@@ -102,6 +102,8 @@ func (s *schemaWriter) plain(f *field) object {
 		return object{"type": "string", "pattern": `^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$`}
 	case "size":
 		return object{"type": "string", "pattern": sizeForm}
+	case "column":
+		return object{"type": []string{"string", "integer"}}
 	}
 	return object{"type": "string"}
 }
@@ -148,9 +150,9 @@ func (s *schemaWriter) section(f *field) object {
 		}
 	}
 	for _, sub := range f.children {
-		// The tag when: only where another key is a word, or a reference that may be it.
-		if key, word, limited := strings.Cut(sub.tag.Get("when"), " "); limited {
-			other := object{"not": object{"anyOf": []any{object{"const": word}, object{"$ref": "#/$defs/reference"}}}}
+		// The tag when: only where another key is one of the words, or a reference that may be it.
+		if key, words, limited := strings.Cut(sub.tag.Get("when"), " "); limited {
+			other := object{"not": object{"anyOf": []any{object{"enum": strings.Fields(words)}, object{"$ref": "#/$defs/reference"}}}}
 			cases = append(cases, object{"if": object{"properties": object{key: other}, "required": []string{key}}, "then": object{"not": object{"required": []string{sub.key}}}})
 		}
 	}

@@ -21,11 +21,11 @@ func (f *field) of(kind string) bool {
 }
 
 // applies reports whether the section with that value has the key sub, which the tag when
-// limits to a word of another key.
+// limits to words of another key.
 func (f *field) applies(sub *field, section reflect.Value) bool {
-	key, word, limited := strings.Cut(sub.tag.Get("when"), " ")
+	key, words, limited := strings.Cut(sub.tag.Get("when"), " ")
 	i := slices.IndexFunc(f.children, func(other *field) bool { return other.key == key })
-	return !limited || i >= 0 && section.Field(i).String() == word
+	return !limited || i >= 0 && slices.Contains(strings.Fields(words), section.Field(i).String())
 }
 
 // kinds returns the words for the kind of a section that has to say its kind;
@@ -138,6 +138,24 @@ func (v *validator) foreign(f, sub *field, value reflect.Value, section, kind st
 		}
 	}
 	v.fail(key, ConfigError{Found: found, Fault: fault, Allowed: allowed})
+}
+
+// misplaced records keys of the section f at path that the tag when does not allow there,
+// and that say something.
+func (v *validator) misplaced(f *field, section reflect.Value, path string) {
+	for i, sub := range f.children {
+		value := section.Field(i)
+		if f.applies(sub, section) || value.IsZero() || sub.isDefault(value) || flow(sub, value) == "[]" {
+			continue
+		}
+		key, words, _ := strings.Cut(sub.tag.Get("when"), " ")
+		other := slices.IndexFunc(f.children, func(o *field) bool { return o.key == key })
+		if v.faulty[joinKey(path, key)] {
+			continue // which was meant is unknown
+		}
+		v.fail(joinKey(path, sub.key), ConfigError{Found: flow(sub, value), Fault: "while " + joinKey(path, key) + " is " + section.Field(other).String(),
+			Allowed: sub.key + " only with " + joinKey(path, key) + ": " + strings.Join(strings.Fields(words), ", ")})
+	}
 }
 
 // isDefault reports whether value is the default of the key f.

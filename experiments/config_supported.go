@@ -8,7 +8,7 @@ import (
 // supported records the values that the design names and that the runner
 // cannot do yet. To support one, add it to its line here, or delete the line.
 func (v *validator) supported(c *Config) {
-	v.only("data.source", c.Data.Source, "digits", "fashion-mnist")
+	v.only("data.source", c.Data.Source, supportedSources()...)
 	v.machinesSupported(c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 
 	"pkm/experiments/datasets"
 )
@@ -17,17 +18,52 @@ type Dataset struct {
 	Shape      []int           // of one sample: (channels, height, width) of images
 	Inputs     []float64       // (n, features); nil where there are
 	Pixels     []byte          // (n, features): 255 times the inputs
-	Labels     []int           // (n), in [0, Classes)
-	Classes    int
-	ClassNames []string // what the data call the classes; nil: by their numbers
-	HeldOut    int      // queries are drawn from this row on, training samples from those before; 0: both from all rows
+	Labels     []int           // (n), in [0, Classes); nil for a regression, with
+	Targets    []float64       // (n, Outputs): the numbers to predict
+	Classes    int             // 0 for a regression
+	Outputs    int             // numbers to predict of a sample
+	ClassNames []string        // what the data call the classes; nil: by their numbers
+	HeldOut    int             // queries are drawn from this row on, training samples from those before; 0: both from all rows
 }
 
 // Samples are rows drawn from a Dataset, in the order in which they were drawn.
 type Samples struct {
 	Inputs  []float64 // (n, features)
-	Labels  []int     // (n), relabelled when the classes are a subset
+	Labels  []int     // (n), relabelled when the classes are a subset; nil for a regression
+	Targets []float64 // (n, outputs): the numbers to predict of a regression
 	Indices []int64   // (n): rows of the dataset
+}
+
+// Count returns the number of samples.
+func (s *Samples) Count() int { return len(s.Indices) }
+
+// outputs returns the number of the chosen classes, or of all, or of numbers to predict.
+func (d *Dataset) outputs(classes []int) int {
+	switch {
+	case d.Classes == 0:
+		return d.Outputs
+	case len(classes) > 0:
+		return len(classes)
+	}
+	return d.Classes
+}
+
+// rows returns n.
+func (d *Dataset) rows() int {
+	if d.Classes == 0 {
+		return len(d.Targets) / max(1, d.Outputs)
+	}
+	return len(d.Labels)
+}
+
+// index returns the number of the class that the configuration calls c: that of the label
+// c where labels are whole numbers, c itself where they are texts.
+func (d *Dataset) index(c int) (class int, ok bool) {
+	if d.ClassNames == nil || slices.ContainsFunc(d.ClassNames, func(name string) bool { return !isWhole(name) }) {
+		return c, c >= 0 && c < d.Classes
+	}
+	class = slices.Index(d.ClassNames, strconv.Itoa(c))
+	return class, class >= 0
 }
 
 // SizeError reports that more samples were asked for than there are.
@@ -51,16 +87,27 @@ func (e *SizeError) Error() string {
 }
 
 // ClassError reports a class that the data does not have.
-type ClassError struct{ Class, Classes int }
+type ClassError struct {
+	Class, Classes int
+	Names          []string // of the classes, or nil
+}
 
 // Error implements error.
 func (e *ClassError) Error() string {
-	return fmt.Sprintf("class %d: the data has the classes 0 to %d", e.Class, e.Classes-1)
+	return fmt.Sprintf("class %d: the data has the classes %s", e.Class, e.allowed())
+}
+
+// allowed says which classes there are.
+func (e *ClassError) allowed() string {
+	if len(e.Names) > 0 && isWhole(e.Names[0]) {
+		return strings.Join(e.Names[:min(len(e.Names), 20)], ", ")
+	}
+	return fmt.Sprintf("0 to %d", e.Classes-1)
 }
 
 // Split draws train and query samples, disjoint, without replacement, with the
 // seed; the query samples from the held-out part where there is one. Of a subset of classes, the one at position k gets label k; no subset
-// means all classes. It returns the number of classes. Errors: *SizeError,
+// means all classes. It returns the number of classes, or of numbers to predict. Errors: *SizeError,
 // *ClassError.
 func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, queried *Samples, count int, err error) {
 	relabel := make(map[int]int)
@@ -70,16 +117,20 @@ func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, 
 		}
 	}
 	for k, c := range classes {
-		if c < 0 || c >= d.Classes {
-			return nil, nil, 0, &ClassError{Class: c, Classes: d.Classes}
+		class, ok := d.index(c)
+		if !ok {
+			return nil, nil, 0, &ClassError{Class: c, Classes: d.Classes, Names: d.ClassNames}
 		}
-		relabel[c] = k
+		relabel[class] = k
 	}
 	var rows []int
-	for i, l := range d.Labels {
-		if _, ok := relabel[l]; ok {
-			rows = append(rows, i)
+	for i := range d.rows() {
+		if d.Classes > 0 {
+			if _, ok := relabel[d.Labels[i]]; !ok {
+				continue
+			}
 		}
+		rows = append(rows, i)
 	}
 	const stream = 0x64617461 // "data": apart from the stream of initial weights
 	random := rand.New(rand.NewPCG(seed, stream))
@@ -94,14 +145,14 @@ func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, 
 		}
 		shuffle(rest)
 		shuffle(held)
-		return d.take(rest[:train], relabel), d.take(held[:query], relabel), len(relabel), nil
+		return d.take(rest[:train], relabel), d.take(held[:query], relabel), d.outputs(classes), nil
 	}
 	// Not train+query > len(rows), which could overflow.
 	if train > len(rows) || query > len(rows)-train {
 		return nil, nil, 0, &SizeError{Train: train, Query: query, Available: len(rows), Subset: len(classes) > 0}
 	}
 	shuffle(rows)
-	return d.take(rows[:train], relabel), d.take(rows[train:train+query], relabel), len(relabel), nil
+	return d.take(rows[:train], relabel), d.take(rows[train:train+query], relabel), d.outputs(classes), nil
 }
 
 // provenance says where the samples of the chosen classes, or of all, come from.
@@ -112,7 +163,8 @@ func (d *Dataset) provenance(classes []int) DataProvenance {
 		for _, c := range classes {
 			name := strconv.Itoa(c)
 			if d.ClassNames != nil {
-				name = d.ClassNames[c]
+				i, _ := d.index(c)
+				name = d.ClassNames[i]
 			}
 			p.Classes = append(p.Classes, name)
 		}
@@ -121,11 +173,13 @@ func (d *Dataset) provenance(classes []int) DataProvenance {
 }
 
 // Bytes returns the memory that the samples take.
-func (d *Dataset) Bytes() int { return 8*len(d.Inputs) + len(d.Pixels) + 8*len(d.Labels) }
+func (d *Dataset) Bytes() int {
+	return 8*len(d.Inputs) + len(d.Pixels) + 8*len(d.Labels) + 8*len(d.Targets)
+}
 
 func (d *Dataset) take(rows []int, relabel map[int]int) *Samples {
 	s := &Samples{}
-	width := max(len(d.Inputs), len(d.Pixels)) / len(d.Labels)
+	width := max(len(d.Inputs), len(d.Pixels)) / d.rows()
 	s.Inputs = make([]float64, 0, len(rows)*width)
 	for _, r := range rows {
 		if d.Inputs != nil {
@@ -135,7 +189,11 @@ func (d *Dataset) take(rows []int, relabel map[int]int) *Samples {
 				s.Inputs = append(s.Inputs, float64(p)/255)
 			}
 		}
-		s.Labels = append(s.Labels, relabel[d.Labels[r]])
+		if d.Classes > 0 {
+			s.Labels = append(s.Labels, relabel[d.Labels[r]])
+		} else {
+			s.Targets = append(s.Targets, d.Targets[r*d.Outputs:(r+1)*d.Outputs]...)
+		}
 		s.Indices = append(s.Indices, int64(r))
 	}
 	return s

@@ -157,7 +157,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	e.inputs = narrow[T](e.train.Inputs)
-	if e.targets, err = training.Targets[T](c.Loss.Kind, e.train.Labels, e.classes); err != nil {
+	if e.targets, err = targetsOf[T](c.Loss.Kind, e.train, e.classes); err != nil {
 		return err
 	}
 	e.classes = training.Outputs(c.Loss.Kind, e.classes)
@@ -171,7 +171,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	e.tracker.streams = c.Training.Optimizer.plain()
-	e.lossPath = newLossPath[T](&c.Bound, e.options.Engine, len(e.train.Labels))
+	e.lossPath = newLossPath[T](&c.Bound, e.options.Engine, e.train.Count())
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 func (e *experiment[T]) prepareMachines() (err error) {
 	c, kernel := e.config, pathkernel.Kernel(e.config.PathKernel)
 	for _, m := range c.Machines {
-		target, err := newTarget(m.Target, c.Loss.Kind, e.query.Labels, e.classes)
+		target, err := newTarget(m.Target, c.Loss.Kind, e.query, e.classes)
 		if err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (e *experiment[T]) prepareMachines() (err error) {
 		if target != nil {
 			kernel = pathkernel.NoKernel
 		}
-		machine, err := m.build(kernel, len(e.query.Labels), g.size(e.classes), len(e.train.Labels), c.Training.Steps)
+		machine, err := m.build(kernel, e.query.Count(), g.size(e.classes), e.train.Count(), c.Training.Steps)
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (e *experiment[T]) prepareMachines() (err error) {
 	if e.tracker, err = newTracker(e.queries, e.groups, kernel, e.inputs); err != nil {
 		return err
 	}
-	if e.tracker.windows, err = c.windows(len(e.train.Labels)); err != nil {
+	if e.tracker.windows, err = c.windows(e.train.Count()); err != nil {
 		return err
 	}
 	for _, m := range e.machines {

@@ -63,11 +63,7 @@ func (c *Config) Plan() (*Plan, error) {
 // plan returns the plan with the largest block of queries that fits into the memory of the
 // configuration, or that of single queries where none does.
 func (c *Config) plan(data *Dataset) (*Plan, error) {
-	classes := len(c.Data.Classes)
-	if classes == 0 {
-		classes = data.Classes
-	}
-	network, err := c.Network.Build(data, training.Outputs(c.Loss.Kind, classes))
+	network, err := c.Network.Build(data, training.Outputs(c.Loss.Kind, data.outputs(c.Data.Classes)))
 	if err != nil {
 		return nil, err
 	}

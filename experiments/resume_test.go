@@ -127,7 +127,7 @@ func TestRunsAreLocked(t *testing.T) {
 // A run of momentum that is interrupted while its steps are accounted for goes on with the
 // account, and ends in the same bits.
 func TestResumeOfAnAccount(t *testing.T) {
-	for _, memory := range []string{"2GiB", "2.5MB"} { // all queries at once, and in turns
+	for _, memory := range []string{"2GiB", "3.4MB"} { // all queries at once, and in turns
 		t.Run(memory, func(t *testing.T) { resumeOfAnAccount(t, memory) })
 	}
 }

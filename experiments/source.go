@@ -2,9 +2,14 @@ package experiments
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"pkm/experiments/datasets"
 )
+
+// supportedSources returns the sources that can be read.
+func supportedSources() []string { return []string{"digits", "fashion-mnist", "idx"} }
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
 func (d Data) Load() (*Dataset, error) {
@@ -26,8 +31,29 @@ func (d Data) Load() (*Dataset, error) {
 
 // tables reads the samples, and those that are held out for the queries, or nil.
 func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err error) {
-	if d.Source == "fashion-mnist" {
-		return read.FashionMNIST(d.Path)
+	options := datasets.Options{Path: d.Path, Target: d.Target, Regression: d.Task == "regression", Shape: d.Shape, ChannelsLast: d.Channels == "last"}
+	from := options
+	if d.HeldOut.Path != "" {
+		from.Path = d.HeldOut.Path
 	}
-	return nil, nil, fmt.Errorf("no source is named %q; there are digits, fashion-mnist", d.Source)
+	if d.HeldOut.Target != "" {
+		from.Target = d.HeldOut.Target
+	}
+	both := func(one func(datasets.Options) (*datasets.Table, error)) (train, held *datasets.Table, err error) {
+		if train, err = one(options); err != nil || d.HeldOut == (HeldOut{}) {
+			return train, nil, err
+		}
+		held, err = one(from)
+		return train, held, err
+	}
+	switch d.Source {
+	case "fashion-mnist":
+		return read.FashionMNIST(d.Path)
+	case "idx":
+		if d.Target == "" && d.HeldOut == (HeldOut{}) {
+			return read.IDXFolder(options)
+		}
+		return both(read.IDX)
+	}
+	return nil, nil, fmt.Errorf("no source is named %q; there are %s", d.Source, strings.Join(slices.Sorted(slices.Values(supportedSources())), ", "))
 }

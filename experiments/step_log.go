@@ -50,6 +50,9 @@ func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
 
 // accuracy returns that of a step's batch.
 func (e *experiment[T]) accuracy(s *training.Step[T]) float64 {
+	if e.train.Labels == nil {
+		return math.NaN()
+	}
 	if s.Batch == nil {
 		return training.Accuracy(s.Outputs, e.train.Labels)
 	}

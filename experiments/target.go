@@ -30,15 +30,23 @@ func (l lossOf) Evaluate(query int, f, values, derivatives []float64) {
 	l.loss.Evaluate(f, l.targets[query*len(f):(query+1)*len(f)], len(f), values, derivatives)
 }
 
-// newTarget returns the target of that name for queries with labels; nil for the outputs.
-func newTarget(name, loss string, labels []int, outputs int) (pathkernel.Target, error) {
+// targetsOf returns the targets (n, C) of samples for a loss and a number of outputs.
+func targetsOf[T graphs.Float](loss string, s *Samples, outputs int) ([]T, error) {
+	if s.Labels == nil {
+		return narrow[T](s.Targets), nil
+	}
+	return training.Targets[T](loss, s.Labels, max(2, outputs)) // the logistic loss has one output for two classes
+}
+
+// newTarget returns the target of that name for the queries; nil for the outputs.
+func newTarget(name, loss string, queries *Samples, outputs int) (pathkernel.Target, error) {
 	switch name {
 	case lossTarget:
 		l, err := training.NewLoss[float64](loss)
 		if err != nil {
 			return nil, err
 		}
-		targets, err := training.Targets[float64](loss, labels, max(2, outputs))
+		targets, err := targetsOf[float64](loss, queries, outputs)
 		return lossOf{l, targets}, err
 	case logProbabilityTarget:
 		return pathkernel.LogProbability{Classes: outputs}, nil

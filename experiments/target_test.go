@@ -204,5 +204,6 @@ func planOf(t *testing.T, c *Config, block int) *Plan {
 	must(t, err)
 	p, err := planIn[float64](c, n, block)
 	must(t, err)
+	p.add("the data set", float64(data.Bytes()), "")
 	return p
 }

@@ -74,11 +74,11 @@ func evaluateNetwork[T graphs.Float](v *verifier, c *Config, tolerance float64) 
 		if err != nil {
 			return err
 		}
-		labels, err := readElements[int64](v, check.side+"_targets")
+		samples, err := v.readTargets(check.side + "_targets")
 		if err != nil {
 			return err
 		}
-		f, err := graphs.NewForward[T](network, engine, len(labels))
+		f, err := graphs.NewForward[T](network, engine, samples.Count())
 		if err != nil {
 			return err
 		}
@@ -106,15 +106,11 @@ func evaluateNetwork[T graphs.Float](v *verifier, c *Config, tolerance float64) 
 		if check.loss == nil {
 			continue
 		}
-		classes := make([]int, len(labels))
-		for i, l := range labels {
-			classes[i] = int(l)
-		}
-		targets, err := training.Targets[float64](c.Loss.Kind, classes, max(2, v.C))
+		targets, err := targetsOf[float64](c.Loss.Kind, samples, v.C)
 		if err != nil {
 			return err
 		}
-		losses := make([]float64, len(labels))
+		losses := make([]float64, samples.Count())
 		loss.Evaluate(outputs, targets, v.C, losses, make([]float64, len(targets)))
 		mean := training.Mean(losses)
 		if !(math.Abs(mean-float64(*check.loss)) <= tolerance*max(mean, 1)) {
@@ -133,6 +129,22 @@ func (v *verifier) read(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(f)
+}
+
+// readTargets reads classes, or numbers to predict.
+func (v *verifier) readTargets(name string) (*Samples, error) {
+	if numbers, err := readElements[float64](v, name); err == nil {
+		return &Samples{Targets: numbers, Indices: make([]int64, len(numbers)/max(1, v.C))}, nil
+	}
+	labels, err := readElements[int64](v, name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Samples{Labels: make([]int, len(labels)), Indices: make([]int64, len(labels))}
+	for i, l := range labels {
+		s.Labels[i] = int(l)
+	}
+	return s, nil
 }
 
 // sampleShape returns the shape of a sample as the network sees it.

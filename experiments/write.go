@@ -35,25 +35,37 @@ func (e *experiment[T]) writeBeginning() error {
 		inputs  []T
 		samples *Samples
 	}{{"train", e.inputs, e.train}, {"query", e.queries.inputs, e.query}} {
-		n := len(side.samples.Labels)
-		labels := make([]int64, n)
-		for i, l := range side.samples.Labels {
-			labels[i] = int64(l)
-		}
+		n := side.samples.Count()
 		if err := WriteArray(e.dir, side.name+"_inputs", append([]int{n}, e.network.Input()...), side.inputs); err != nil {
 			return err
 		}
-		if err := WriteArray(e.dir, side.name+"_targets", []int{n}, labels); err != nil {
+		if err := e.writeTargets(side.name+"_targets", side.samples); err != nil {
 			return err
 		}
 		if err := WriteArray(e.dir, side.name+"_indices", []int{n}, side.samples.Indices); err != nil {
 			return err
 		}
 	}
-	if err := WriteArray(e.dir, "outputs_initial", []int{len(e.query.Labels), e.classes}, e.tracker.initial); err != nil {
+	if err := WriteArray(e.dir, "outputs_initial", []int{e.query.Count(), e.classes}, e.tracker.initial); err != nil {
 		return err
 	}
 	return e.dir.WriteWeights("weights_initial", tensors(e.network.Layout(), e.initial), nil)
+}
+
+// writeTargets writes the classes of samples (n), or the numbers to predict (n, C).
+func (e *experiment[T]) writeTargets(name string, s *Samples) error {
+	if s.Labels == nil {
+		return WriteArray(e.dir, name, []int{s.Count(), e.classes}, s.Targets)
+	}
+	return WriteArray(e.dir, name, []int{s.Count()}, int64s(s.Labels))
+}
+
+func int64s(values []int) []int64 {
+	out := make([]int64, len(values))
+	for i, v := range values {
+		out[i] = int64(v)
+	}
+	return out
 }
 
 // write writes what training gave: the last good weights and what the machines
@@ -64,7 +76,7 @@ func (e *experiment[T]) write(completed bool) error {
 			return err
 		}
 	}
-	m, c, n := len(e.query.Labels), e.classes, len(e.train.Labels)
+	m, c, n := e.query.Count(), e.classes, e.train.Count()
 	if err := WriteArray(e.dir, "step_sizes", []int{e.completed}, e.stepSizes[:e.completed]); err != nil {
 		return err
 	}
@@ -148,14 +160,17 @@ func (e *experiment[T]) networkFigures() (NetworkFigures, error) {
 	if err != nil {
 		return NetworkFigures{}, err
 	}
-	targets, err := training.Targets[float64](e.config.Loss.Kind, e.query.Labels, max(2, e.classes))
+	targets, err := targetsOf[float64](e.config.Loss.Kind, e.query, e.classes)
 	if err != nil {
 		return NetworkFigures{}, err
 	}
-	losses := make([]float64, len(e.query.Labels))
+	losses := make([]float64, e.query.Count())
 	loss.Evaluate(e.tracker.final, targets, e.classes, losses, make([]float64, len(targets)))
-	return NetworkFigures{TrainLoss: Figure(e.result.Loss), QueryLoss: Figure(training.Mean(losses)),
-		QueryAccuracy: Figure(training.Accuracy(e.tracker.final, e.query.Labels))}, nil
+	accuracy := math.NaN()
+	if e.query.Labels != nil {
+		accuracy = training.Accuracy(e.tracker.final, e.query.Labels)
+	}
+	return NetworkFigures{TrainLoss: Figure(e.result.Loss), QueryLoss: Figure(training.Mean(losses)), QueryAccuracy: Figure(accuracy)}, nil
 }
 
 // writeMachine writes what a machine holds.

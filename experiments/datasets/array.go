@@ -47,7 +47,7 @@ func (a *array) at(i int) float64 {
 func (a *array) size() int { return len(a.bytes) + len(a.whole) + len(a.floats) + len(a.texts) }
 
 // inputs makes the elements the inputs of t.
-func (a *array) inputs(t *Table) error {
+func (a *array) inputs(t *Table, o Options) error {
 	if len(a.shape) < 2 || a.size() == 0 {
 		return fmt.Errorf("found inputs of shape %v, (samples, features) or (samples, channels, height, width) is due", a.shape)
 	}
@@ -61,6 +61,12 @@ func (a *array) inputs(t *Table) error {
 	if len(t.Shape) != 1 && len(t.Shape) != 3 {
 		return fmt.Errorf("found inputs of shape %v, (samples, features) or (samples, channels, height, width) is due", a.shape)
 	}
+	if err := a.channels(t, o); err != nil {
+		return err
+	}
+	if err := t.reshape(o.Shape); err != nil {
+		return err
+	}
 	if a.bytes != nil {
 		t.Pixels = a.bytes
 		return nil
@@ -73,6 +79,39 @@ func (a *array) inputs(t *Table) error {
 		}
 	}
 	return nil
+}
+
+// channels brings images with the channels last into the order (channels, height, width).
+func (a *array) channels(t *Table, o Options) error {
+	if len(a.shape) != 4 {
+		return nil
+	}
+	few := func(n int) bool { return n == 1 || n == 3 || n == 4 }
+	h, w, c := a.shape[1], a.shape[2], a.shape[3]
+	if !o.ChannelsLast {
+		if few(c) && !few(h) {
+			return fmt.Errorf("found images of shape %v, which look like (samples, height, width, channels): set data.channels: last", a.shape)
+		}
+		return nil
+	}
+	t.Shape = []int{c, h, w}
+	a.bytes = channelsFirst(a.bytes, h*w, c)
+	a.whole = channelsFirst(a.whole, h*w, c)
+	a.floats = channelsFirst(a.floats, h*w, c)
+	return nil
+}
+
+// channelsFirst transposes (n, pixels, channels) to (n, channels, pixels).
+func channelsFirst[E any](v []E, pixels, channels int) []E {
+	if v == nil {
+		return nil
+	}
+	out := make([]E, len(v))
+	for i := range v {
+		sample, rest := i/(pixels*channels), i%(pixels*channels)
+		out[sample*pixels*channels+rest%channels*pixels+rest/channels] = v[i]
+	}
+	return out
 }
 
 // targets makes the elements the labels of t, or its numbers to predict.

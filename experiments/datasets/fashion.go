@@ -31,7 +31,7 @@ func (f *Reader) FashionMNIST(folder string) (train, test *Table, err error) {
 					"or scripts/fetch-fashion-mnist FOLDER and data.path: FOLDER"}
 			}
 		}
-		t, err := f.IDX(inputs, targets, false)
+		t, err := f.IDX(Options{Path: inputs, Target: targets})
 		if err != nil {
 			return nil, nil, err
 		}

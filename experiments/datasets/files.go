@@ -79,7 +79,7 @@ func open(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &Error{Path: path, Fault: "no such file", Err: err}
+		return nil, &Error{Path: path, Fault: "no such file; paths are taken from the working directory", Err: err}
 	case err != nil:
 		return nil, &Error{Path: path, Fault: err.Error(), Err: err}
 	case info.IsDir():

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 
 	"pkm/internal/elements"
 )
@@ -70,28 +72,47 @@ func readIDX(r *bufio.Reader) (*array, error) {
 }
 
 // IDX reads the inputs of a file, images (n, height, width) or vectors (n, features), and
-// its targets of another.
-func (f *Reader) IDX(inputs, targets string, regression bool) (*Table, error) {
+// its targets of the file Target.
+func (f *Reader) IDX(o Options) (*Table, error) {
+	if o.Target == "" {
+		return nil, &Error{Path: o.Path, Fault: "the file of its labels is due in data.target"}
+	}
 	t := &Table{}
-	err := f.each(inputs, func(r *bufio.Reader) error {
-		a, err := readIDX(r)
-		if err != nil {
-			return err
+	parse := func(use func(*array) error) func(*bufio.Reader) error {
+		return func(r *bufio.Reader) error {
+			a, err := readIDX(r)
+			if err != nil {
+				return err
+			}
+			return use(a)
 		}
-		return a.inputs(t)
-	})
-	if err != nil {
+	}
+	if err := f.each(o.Path, parse(func(a *array) error { return a.inputs(t, o) })); err != nil {
 		return nil, err
 	}
-	err = f.each(targets, func(r *bufio.Reader) error {
-		a, err := readIDX(r)
-		if err != nil {
-			return err
-		}
-		return a.targets(t, regression)
-	})
-	if err != nil {
+	if err := f.each(o.Target, parse(func(a *array) error { return a.targets(t, o.Regression) })); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// IDXFolder reads a folder in the manner of MNIST: train-images-idx3-ubyte and
+// train-labels-idx1-ubyte, with or without .gz, and if they are there t10k-images-idx3-ubyte
+// and t10k-labels-idx1-ubyte, which are held out; held is nil without them.
+func (f *Reader) IDXFolder(o Options) (train, held *Table, err error) {
+	if info, err := os.Stat(o.Path); err == nil && !info.IsDir() {
+		return nil, nil, &Error{Path: o.Path, Fault: "found a file: the file of its labels is due in data.target"}
+	}
+	images, labels := mnistNames(o.Path, "train")
+	o.Path, o.Target = images, labels
+	folder := filepath.Dir(images)
+	if train, err = f.IDX(o); err != nil {
+		return nil, nil, err
+	}
+	o.Path, o.Target = mnistNames(folder, "t10k")
+	if _, err := os.Stat(o.Path); err != nil {
+		return train, nil, nil
+	}
+	held, err = f.IDX(o)
+	return train, held, err
 }

@@ -82,7 +82,7 @@ func TestIDXFiles(t *testing.T) {
 	images, labels := idx(8, []uint32{3, 2, 2}, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}), idx(8, []uint32{3}, []byte{7, 0, 7})
 	dir := t.TempDir()
 	read := NewReader()
-	table, err := read.IDX(write(t, dir, "i.gz", zipped(t, images)), write(t, dir, "l", labels), false)
+	table, err := read.IDX(Options{Path: write(t, dir, "i.gz", zipped(t, images)), Target: write(t, dir, "l", labels)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestIDXRefuses(t *testing.T) {
 		{"NaN", good, float, true, "l: target 1: found NaN"},
 	} {
 		dir := t.TempDir()
-		_, err := NewReader().IDX(write(t, dir, "i", test.inputs), write(t, dir, "l", test.labels), test.regression)
+		_, err := NewReader().IDX(Options{Path: write(t, dir, "i", test.inputs), Target: write(t, dir, "l", test.labels), Regression: test.regression})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q in it", test.name, err, test.want)
 		}
@@ -145,7 +145,7 @@ func FuzzIDX(f *testing.F) {
 			t.Errorf("%d elements of %d bytes", a.size(), len(b))
 		}
 		if err == nil {
-			_ = a.inputs(&Table{})
+			_ = a.inputs(&Table{}, Options{})
 		}
 	})
 }

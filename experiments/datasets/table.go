@@ -25,6 +25,35 @@ func (t *Table) Features() int {
 	return n
 }
 
+// reshape gives samples another shape of as many features, unless it is empty.
+func (t *Table) reshape(shape []int) error {
+	if len(shape) == 0 {
+		return nil
+	}
+	n := 1
+	for _, d := range shape {
+		if d < 1 || n > t.Features()/d {
+			n = -1
+			break
+		}
+		n *= d
+	}
+	if n != t.Features() || len(shape) != 1 && len(shape) != 3 {
+		return fmt.Errorf("data.shape is %v, while a sample has %d inputs: (features) or (channels, height, width) of as many is due", shape, t.Features())
+	}
+	t.Shape = shape
+	return nil
+}
+
+// Options say what to read of a file. Each source has its own use of Target.
+type Options struct {
+	Path         string
+	Target       string // file, column or array
+	Regression   bool   // targets are numbers, not classes
+	Shape        []int  // of a sample; none: as the file has it
+	ChannelsLast bool   // images are (height, width, channels)
+}
+
 // Error is a fault of a file.
 type Error struct {
 	Path  string
