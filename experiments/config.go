@@ -63,6 +63,8 @@ type Data struct {
 
 	Task     string  `yaml:"task" when:"source idx csv npy npz parquet" default:"classification" oneof:"classification regression"`
 	Target   string  `yaml:"target" when:"source idx csv npy npz parquet" form:"column" default:"''"` // file, column or array of the targets
+	Inputs   string  `yaml:"inputs" when:"source csv npz parquet" form:"column" default:"''"`         // columns or array of the inputs
+	Header   string  `yaml:"header" when:"source csv" default:"auto" oneof:"auto present absent"`
 	Shape    []int   `yaml:"shape" when:"source idx csv npy npz parquet" default:"[]" min:"1" max:"1000000000" example:"[1, 28, 28]" note:"[]: as the data has it"`
 	Channels string  `yaml:"channels" when:"source idx npy npz" default:"first" oneof:"first last"` // of images of three dimensions
 	HeldOut  HeldOut `yaml:"held_out" when:"source idx csv npy npz parquet"`
@@ -73,6 +75,7 @@ type Data struct {
 type HeldOut struct {
 	Path   string `yaml:"path" default:"''"`
 	Target string `yaml:"target" form:"column" default:"''"`
+	Inputs string `yaml:"inputs" form:"column" default:"''"`
 }
 
 // Network describes f(x;w): in the short forms mlp and cnn, or as a list of

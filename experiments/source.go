@@ -9,7 +9,7 @@ import (
 )
 
 // supportedSources returns the sources that can be read.
-func supportedSources() []string { return []string{"digits", "fashion-mnist", "idx"} }
+func supportedSources() []string { return []string{"digits", "fashion-mnist", "idx", "csv"} }
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
 func (d Data) Load() (*Dataset, error) {
@@ -31,13 +31,17 @@ func (d Data) Load() (*Dataset, error) {
 
 // tables reads the samples, and those that are held out for the queries, or nil.
 func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err error) {
-	options := datasets.Options{Path: d.Path, Target: d.Target, Regression: d.Task == "regression", Shape: d.Shape, ChannelsLast: d.Channels == "last"}
+	options := datasets.Options{Path: d.Path, Target: d.Target, Inputs: d.Inputs, Header: d.Header,
+		Regression: d.Task == "regression", Shape: d.Shape, ChannelsLast: d.Channels == "last"}
 	from := options
 	if d.HeldOut.Path != "" {
 		from.Path = d.HeldOut.Path
 	}
 	if d.HeldOut.Target != "" {
 		from.Target = d.HeldOut.Target
+	}
+	if d.HeldOut.Inputs != "" {
+		from.Inputs = d.HeldOut.Inputs
 	}
 	both := func(one func(datasets.Options) (*datasets.Table, error)) (train, held *datasets.Table, err error) {
 		if train, err = one(options); err != nil || d.HeldOut == (HeldOut{}) {
@@ -54,6 +58,8 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 			return read.IDXFolder(options)
 		}
 		return both(read.IDX)
+	case "csv":
+		return both(read.CSV)
 	}
 	return nil, nil, fmt.Errorf("no source is named %q; there are %s", d.Source, strings.Join(slices.Sorted(slices.Values(supportedSources())), ", "))
 }

@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -106,4 +107,27 @@ func TestClassesOfAFile(t *testing.T) {
 			t.Errorf("row %d has the label %d", i, labels[k])
 		}
 	}
+}
+
+// Text labels, and queries from a file of their own.
+func TestCSVFiles(t *testing.T) {
+	train, held := "kind,a,b\n", "a,b,kind\n"
+	for i := range 20 {
+		train += fmt.Sprintf("%s,%d,%d\n", []string{"oak", "elm"}[i%2], i, -i)
+		held += fmt.Sprintf("%d,%d,%s\n", 100+i, i, []string{"elm", "oak"}[i%2])
+	}
+	r := mustExecute(t, smallIDX, "data.source=csv", "data.path="+writeFile(t, "train.csv", []byte(train)), "data.target=0",
+		"data.held_out={path: "+writeFile(t, "held.csv", []byte(held))+", target: kind}")
+	m, err := ReadManifest(r.Path)
+	must(t, err)
+	if !slices.Equal(m.Data.Classes, []string{"elm", "oak"}) || len(m.Data.Files) != 2 {
+		t.Errorf("%+v", m.Data)
+	}
+	inputs, labels := readArray[float64](t, r.Path, "query_inputs"), readArray[int64](t, r.Path, "query_targets")
+	for k, l := range labels {
+		if inputs[2*k] < 100 || l != int64(inputs[2*k])%2 {
+			t.Errorf("query %v of class %d", inputs[2*k:2*k+2], l)
+		}
+	}
+	mustVerify(t, r.Path)
 }

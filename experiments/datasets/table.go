@@ -49,6 +49,8 @@ func (t *Table) reshape(shape []int) error {
 type Options struct {
 	Path         string
 	Target       string // file, column or array
+	Inputs       string // columns or array
+	Header       string // of CSV: auto, present or absent
 	Regression   bool   // targets are numbers, not classes
 	Shape        []int  // of a sample; none: as the file has it
 	ChannelsLast bool   // images are (height, width, channels)
