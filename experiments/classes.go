@@ -69,8 +69,8 @@ func classNames(labels []string) ([]string, error) {
 		}
 	}
 	names := slices.Sorted(maps.Keys(seen))
-	if len(names) < 2 {
-		return nil, fmt.Errorf("found samples of one class only, %q; at least two are due", names)
+	if len(names) == 1 {
+		return nil, fmt.Errorf("every sample is of the class %q; at least two classes are due", names[0])
 	}
 	if !slices.ContainsFunc(names, func(name string) bool { return !isWhole(name) }) {
 		slices.SortFunc(names, func(a, b string) int {

@@ -100,7 +100,7 @@ func (v *validator) samples(config *Config) {
 		if data.Path == "" {
 			path = "data.source"
 		}
-		v.fail(path, ConfigError{Fault: errors.Unwrap(err).Error(), Err: err})
+		v.fail(path, ConfigError{Fault: strings.TrimPrefix(err.Error(), "load data: "), Err: err})
 		return
 	}
 	outputs := set.outputs(data.Classes)

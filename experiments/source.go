@@ -9,7 +9,9 @@ import (
 )
 
 // supportedSources returns the sources that can be read.
-func supportedSources() []string { return []string{"digits", "fashion-mnist", "idx", "csv"} }
+func supportedSources() []string {
+	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz"}
+}
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
 func (d Data) Load() (*Dataset, error) {
@@ -23,7 +25,7 @@ func (d Data) Load() (*Dataset, error) {
 	}
 	set, err := newDataset(train, held)
 	if err != nil {
-		return nil, fmt.Errorf("load data: %w", err)
+		return nil, fmt.Errorf("load data: %s: %w", d.Path, err)
 	}
 	set.Source, set.SHA256, set.Files = d.Source, read.SHA256(), read.Files()
 	return set, nil
@@ -60,6 +62,13 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 		return both(read.IDX)
 	case "csv":
 		return both(read.CSV)
+	case "npy":
+		return both(read.NPY)
+	case "npz":
+		if d.Inputs == "" && d.Target == "" && d.HeldOut == (HeldOut{}) {
+			return read.NPZParts(options)
+		}
+		return both(read.NPZ)
 	}
 	return nil, nil, fmt.Errorf("no source is named %q; there are %s", d.Source, strings.Join(slices.Sorted(slices.Values(supportedSources())), ", "))
 }

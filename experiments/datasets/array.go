@@ -136,7 +136,13 @@ func (a *array) targets(t *Table, regression bool) error {
 		return fmt.Errorf("found labels of shape %v, one label for each sample is due, (samples); numbers to predict need data.task: regression", a.shape)
 	}
 	if a.texts != nil {
-		t.Labels = a.texts
+		for i, text := range a.texts {
+			l, fault := label(text)
+			if fault != "" {
+				return &Error{Where: fmt.Sprintf("label %d", i), Fault: fault}
+			}
+			t.Labels = append(t.Labels, l)
+		}
 		return nil
 	}
 	names := map[float64]string{} // labels are few, their texts are shared

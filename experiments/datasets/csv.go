@@ -38,7 +38,7 @@ func readCSV(r *bufio.Reader, o Options) (*Table, error) {
 		return nil, errors.New("found no row")
 	}
 	if err != nil {
-		return nil, csvError(err)
+		return nil, csvError(err, 0, 0)
 	}
 	isHeader, guessed := o.Header == "present", o.Header == "auto" || o.Header == ""
 	if guessed {
@@ -77,7 +77,7 @@ func readCSV(r *bufio.Reader, o Options) (*Table, error) {
 	}
 	switch {
 	case err != io.EOF:
-		return nil, csvError(err)
+		return nil, csvError(err, len(record), len(first))
 	case t.Rows == 0:
 		return nil, errors.New("found a header and no row")
 	case guessed && !isHeader && words == 1 && t.Rows > 2:
@@ -123,15 +123,15 @@ func (c *columns) add(t *Table, rows *csv.Reader, record []string, o Options) er
 	return nil
 }
 
-// csvError says what is wrong with a row.
-func csvError(err error) error {
+// csvError says what is wrong with a row of so many columns, where so many are due.
+func csvError(err error, found, due int) error {
 	var parse *csv.ParseError
 	if !errors.As(err, &parse) {
 		return err
 	}
 	fault := parse.Err.Error()
 	if errors.Is(parse.Err, csv.ErrFieldCount) {
-		fault = "found another number of columns than in the first row"
+		fault = fmt.Sprintf("found %d columns, %d are due as in the first row", found, due)
 	}
 	return &Error{Where: fmt.Sprintf("line %d", parse.Line), Fault: fault, Err: err}
 }

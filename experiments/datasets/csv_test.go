@@ -52,7 +52,7 @@ func TestCSVRefuses(t *testing.T) {
 	}{
 		{"empty", "", Options{}, "found no row"},
 		{"only a header", "a,b\n", Options{}, "found a header and no row"},
-		{"ragged", "a,b,c\n1,2,3\n1,2\n", Options{}, "line 3: found another number of columns"},
+		{"ragged", "a,b,c\n1,2,3\n1,2\n", Options{}, "line 3: found 2 columns, 3 are due as in the first row"},
 		{"text among inputs", "a,b,c\n1,2,3\n1,red,3\n", Options{}, `line 3, column 1 (b): found "red", a number is due; if the column is the class, name it in data.target`},
 		{"missing number", "1,2,3\n1,,3\n", Options{}, "line 2, column 1: found nothing, a number is due; fill it in"},
 		{"NaN", "1,2,3\nNaN,2,3\n", Options{}, `line 2, column 0: found "NaN", a finite number`},

@@ -32,6 +32,8 @@ const (
 type Header struct {
 	DType string // NumPy's name of the type: "<f4", "<f8" or "<i8"
 	Shape []int  // empty for a scalar
+	// Fortran says that the first index runs fastest. Only ReadAnyHeader returns such a header.
+	Fortran bool
 }
 
 // A DTypeError reports elements of another type than the one asked for.
@@ -98,6 +100,15 @@ var headerPattern = regexp.MustCompile(
 // ReadHeader reads an array's header from r and leaves r at the first element.
 // A type that this package does not read is no error here, C order is required.
 func ReadHeader(r io.Reader) (Header, error) {
+	h, err := ReadAnyHeader(r)
+	if err == nil && h.Fortran {
+		return Header{}, fmt.Errorf("read .npy: array is in Fortran order, only C order is read: save numpy.ascontiguousarray of it")
+	}
+	return h, err
+}
+
+// ReadAnyHeader is ReadHeader for an array in either order.
+func ReadAnyHeader(r io.Reader) (Header, error) {
 	h, err := readHeader(r)
 	if err != nil {
 		return Header{}, fmt.Errorf("read .npy: %w", err)
@@ -135,9 +146,7 @@ func readHeader(r io.Reader) (Header, error) {
 		}
 		h.Shape = append(h.Shape, d)
 	}
-	if string(m[2]) == "True" && len(h.Shape) > 1 {
-		return Header{}, fmt.Errorf("array is in Fortran order, only C order is read: save numpy.ascontiguousarray of it")
-	}
+	h.Fortran = string(m[2]) == "True" && len(h.Shape) > 1
 	return h, nil
 }
 
