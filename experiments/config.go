@@ -66,7 +66,10 @@ type Data struct {
 	Inputs   string  `yaml:"inputs" when:"source csv npz parquet" form:"column" default:"''"`         // columns or array of the inputs
 	Header   string  `yaml:"header" when:"source csv" default:"auto" oneof:"auto present absent"`
 	Shape    []int   `yaml:"shape" when:"source idx csv npy npz parquet" default:"[]" min:"1" max:"1000000000" example:"[1, 28, 28]" note:"[]: as the data has it"`
-	Channels string  `yaml:"channels" when:"source idx npy npz" default:"first" oneof:"first last"` // of images of three dimensions
+	Channels string  `yaml:"channels" when:"source idx npy npz" default:"first" oneof:"first last"`                        // of images of three dimensions
+	Sigma    float64 `yaml:"sigma" when:"source two-moons spirals sinusoid linear" default:"0.1" min:"0" also:"noise_std"` // of the noise
+	Arms     int     `yaml:"arms" when:"source spirals" default:"2" min:"2" max:"1000"`
+	Features int     `yaml:"features" when:"source linear" default:"2" min:"1" max:"1000000"`
 	HeldOut  HeldOut `yaml:"held_out" when:"source idx csv npy npz parquet"`
 }
 

@@ -110,7 +110,7 @@ func (v *validator) samples(config *Config) {
 		v.fail("loss.kind", ConfigError{Found: config.Loss.Kind, Fault: fmt.Sprintf("while the data has %d classes", outputs), Allowed: "logistic for two classes, such as data.classes: [3, 8]; cross-entropy, squared-error"})
 	}
 	v.network(&config.Network, set, training.Outputs(config.Loss.Kind, outputs))
-	_, _, _, err = set.Split(0, data.Train, data.Query, data.Classes)
+	_, _, _, err = set.choose(data.Train, data.Query, data.Classes)
 	var size *SizeError
 	var class *ClassError
 	switch {

@@ -27,7 +27,7 @@ func defaultConfig() *Config {
 		Name:      "x",
 		Seed:      1,
 		Precision: "float64",
-		Data:      Data{Source: "digits", Train: 1000, Query: 100, Classes: []int{}, Task: "classification", Shape: []int{}, Channels: "first", Header: "auto"},
+		Data:      Data{Source: "digits", Train: 1000, Query: 100, Classes: []int{}, Task: "classification", Shape: []int{}, Channels: "first", Header: "auto", Sigma: 0.1, Arms: 2, Features: 2},
 		Network: Network{
 			Kind: "mlp", Hidden: []int{64, 64}, Activation: "tanh", Convs: []Conv{}, Layers: []Layer{}, Bias: true,
 			Init: Init{Scheme: "glorot-normal", Gain: 1},

@@ -23,6 +23,7 @@ type Dataset struct {
 	Classes    int             // 0 for a regression
 	Outputs    int             // numbers to predict of a sample
 	ClassNames []string        // what the data call the classes; nil: by their numbers
+	law        *law            // that samples are drawn from, instead of rows; nil for data
 	HeldOut    int             // queries are drawn from this row on, training samples from those before; 0: both from all rows
 }
 
@@ -110,7 +111,36 @@ func (e *ClassError) allowed() string {
 // means all classes. It returns the number of classes, or of numbers to predict. Errors: *SizeError,
 // *ClassError.
 func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, queried *Samples, count int, err error) {
-	relabel := make(map[int]int)
+	rest, held, relabel, err := d.choose(train, query, classes)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	const stream = 0x64617461 // "data": apart from the stream of initial weights
+	if d.law != nil {
+		trained, queried = d.law.draw(seed, stream, train, classes), d.law.draw(seed, stream+1, query, classes)
+		for i := range queried.Indices {
+			queried.Indices[i] += int64(train)
+		}
+		return trained, queried, d.outputs(classes), nil
+	}
+	random := rand.New(rand.NewPCG(seed, stream))
+	shuffle := func(rows []int) {
+		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	}
+	shuffle(rest)
+	if held == nil {
+		rest, held = rest[:train], rest[train:]
+	} else {
+		shuffle(held)
+	}
+	return d.take(rest[:train], relabel), d.take(held[:query], relabel), d.outputs(classes), nil
+}
+
+// choose returns the rows of the chosen classes, or of all, that training samples are drawn
+// from, those that queries are drawn from, nil where these are among the others, and the new
+// labels of the classes. Its errors are those of Split.
+func (d *Dataset) choose(train, query int, classes []int) (rest, held []int, relabel map[int]int, err error) {
+	relabel = make(map[int]int)
 	if len(classes) == 0 {
 		for c := range d.Classes {
 			relabel[c] = c
@@ -119,7 +149,7 @@ func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, 
 	for k, c := range classes {
 		class, ok := d.index(c)
 		if !ok {
-			return nil, nil, 0, &ClassError{Class: c, Classes: d.Classes, Names: d.ClassNames}
+			return nil, nil, nil, &ClassError{Class: c, Classes: d.Classes, Names: d.ClassNames}
 		}
 		relabel[class] = k
 	}
@@ -132,27 +162,21 @@ func (d *Dataset) Split(seed uint64, train, query int, classes []int) (trained, 
 		}
 		rows = append(rows, i)
 	}
-	const stream = 0x64617461 // "data": apart from the stream of initial weights
-	random := rand.New(rand.NewPCG(seed, stream))
-	shuffle := func(rows []int) {
-		random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-	}
-	if d.HeldOut > 0 {
+	switch {
+	case d.law != nil:
+		return nil, nil, relabel, nil // there are as many as one wants
+	case d.HeldOut > 0:
 		from, _ := slices.BinarySearch(rows, d.HeldOut)
-		rest, held := rows[:from], rows[from:]
+		rest, held = rows[:from:from], rows[from:]
 		if train > len(rest) || query > len(held) {
-			return nil, nil, 0, &SizeError{Train: train, Query: query, Available: len(rest), HeldOut: len(held), Apart: true, Subset: len(classes) > 0}
+			return nil, nil, nil, &SizeError{Train: train, Query: query, Available: len(rest), HeldOut: len(held), Apart: true, Subset: len(classes) > 0}
 		}
-		shuffle(rest)
-		shuffle(held)
-		return d.take(rest[:train], relabel), d.take(held[:query], relabel), d.outputs(classes), nil
-	}
+		return rest, held, relabel, nil
 	// Not train+query > len(rows), which could overflow.
-	if train > len(rows) || query > len(rows)-train {
-		return nil, nil, 0, &SizeError{Train: train, Query: query, Available: len(rows), Subset: len(classes) > 0}
+	case train > len(rows) || query > len(rows)-train:
+		return nil, nil, nil, &SizeError{Train: train, Query: query, Available: len(rows), Subset: len(classes) > 0}
 	}
-	shuffle(rows)
-	return d.take(rows[:train], relabel), d.take(rows[train:train+query], relabel), d.outputs(classes), nil
+	return rows, nil, relabel, nil
 }
 
 // provenance says where the samples of the chosen classes, or of all, come from.

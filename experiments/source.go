@@ -10,13 +10,22 @@ import (
 
 // supportedSources returns the sources that can be read.
 func supportedSources() []string {
-	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz"}
+	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz", "two-moons", "spirals", "sinusoid", "linear"}
 }
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
 func (d Data) Load() (*Dataset, error) {
-	if d.Source == "digits" {
+	switch d.Source {
+	case "digits":
 		return LoadDigits()
+	case "two-moons":
+		return (&law{name: d.Source, sigma: d.Sigma, classes: 2, features: 2}).dataset(), nil
+	case "spirals":
+		return (&law{name: d.Source, sigma: d.Sigma, classes: d.Arms, features: 2}).dataset(), nil
+	case "sinusoid":
+		return (&law{name: d.Source, sigma: d.Sigma, features: 1}).dataset(), nil
+	case "linear":
+		return (&law{name: d.Source, sigma: d.Sigma, features: d.Features}).dataset(), nil
 	}
 	read := datasets.NewReader()
 	train, held, err := d.tables(read)
