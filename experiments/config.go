@@ -61,6 +61,9 @@ type Data struct {
 	Query   int    `yaml:"query" default:"100" min:"1" max:"1000000000" zero:"a batch of zero samples"`           // M, held out
 	Classes []int  `yaml:"classes" default:"[]" min:"0" max:"1000000000" example:"[3, 8]" note:"[]: every class"` // subset, relabelled 0…
 
+	Standardize bool  `yaml:"standardize" default:"false" also:"normalize standardise"` // inputs to mean 0 and deviation 1
+	Noise       Noise `yaml:"noise"`
+
 	Task     string  `yaml:"task" when:"source idx csv npy npz parquet" default:"classification" oneof:"classification regression"`
 	Target   string  `yaml:"target" when:"source idx csv npy npz parquet" form:"column" default:"''"` // file, column or array of the targets
 	Inputs   string  `yaml:"inputs" when:"source csv npz parquet" form:"column" default:"''"`         // columns or array of the inputs
@@ -71,6 +74,11 @@ type Data struct {
 	Arms     int     `yaml:"arms" when:"source spirals" default:"2" min:"2" max:"1000"`
 	Features int     `yaml:"features" when:"source linear" default:"2" min:"1" max:"1000000"`
 	HeldOut  HeldOut `yaml:"held_out" when:"source idx csv npy npz parquet"`
+}
+
+// Noise is what is done to the training samples on purpose.
+type Noise struct {
+	Labels float64 `yaml:"labels" default:"0" min:"0" max:"1"` // share of the samples that get another label
 }
 
 // HeldOut is where the queries are drawn from when they are not drawn from the rows that

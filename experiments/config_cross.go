@@ -144,6 +144,9 @@ func (v *validator) regression(config *Config) {
 		}
 		v.fail(path, e)
 	}
+	if config.Data.Noise.Labels > 0 {
+		v.fail("data.noise.labels", ConfigError{Found: floatText(config.Data.Noise.Labels), Fault: fault, Allowed: "0"})
+	}
 	if config.Decompose.Classes {
 		v.fail("decompose.classes", ConfigError{Found: "true", Fault: fault, Allowed: "false"})
 	}

@@ -107,6 +107,7 @@ type experiment[T graphs.Float] struct {
 	phases         map[string]Figure
 	network        *graphs.Network
 	train, query   *Samples
+	altered        *alterations
 	classes        int // C: outputs
 	block          int // queries that are evaluated at once
 	inputs         []T // of the training samples (N, d)
@@ -154,6 +155,9 @@ func (e *experiment[T]) phase(name string, do func() error) error {
 func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	c := e.config
 	if e.train, e.query, e.classes, err = data.Split(uint64(c.Seed), c.Data.Train, c.Data.Query, c.Data.Classes); err != nil {
+		return err
+	}
+	if e.altered, err = c.Data.alter(uint64(c.Seed), e.train, e.query, e.classes); err != nil {
 		return err
 	}
 	e.inputs = narrow[T](e.train.Inputs)

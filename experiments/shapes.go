@@ -51,21 +51,22 @@ func (v *verifier) shapeRules(machine string) map[string][]shapeRule {
 		k = 1
 	}
 	return map[string][]shapeRule{
-		"train_inputs":    {{[]int{v.N}, false}},
-		"train_targets":   {{[]int{v.N}, true}, {[]int{v.N, v.C}, true}},
-		"train_indices":   {{[]int{v.N}, true}},
-		"query_inputs":    {{[]int{v.M}, false}},
-		"query_targets":   {{[]int{v.M}, true}, {[]int{v.M, v.C}, true}},
-		"query_indices":   {{[]int{v.M}, true}},
-		"batches":         {{[]int{v.summary.Steps}, false}},
-		"step_sizes":      {{[]int{v.summary.Steps}, true}},
-		"outputs_initial": {{[]int{v.M, v.C}, true}},
-		"outputs_final":   {{[]int{v.M, v.C}, true}},
-		"contributions":   {{[]int{v.M, k, v.N}, true}},
-		"regularization":  {{[]int{v.M, k}, true}},
-		"residual":        {{[]int{v.M, k}, true}},
-		"path_kernel":     {{[]int{v.M, v.N}, true}, {[]int{v.M, v.C, v.N, v.C}, true}},
-		"coefficients":    {{[]int{v.M, v.C, v.N, v.C}, true}},
+		"train_inputs":           {{[]int{v.N}, false}},
+		"train_targets":          {{[]int{v.N}, true}, {[]int{v.N, v.C}, true}},
+		"train_original_targets": {{[]int{v.N}, true}},
+		"train_indices":          {{[]int{v.N}, true}},
+		"query_inputs":           {{[]int{v.M}, false}},
+		"query_targets":          {{[]int{v.M}, true}, {[]int{v.M, v.C}, true}},
+		"query_indices":          {{[]int{v.M}, true}},
+		"batches":                {{[]int{v.summary.Steps}, false}},
+		"step_sizes":             {{[]int{v.summary.Steps}, true}},
+		"outputs_initial":        {{[]int{v.M, v.C}, true}},
+		"outputs_final":          {{[]int{v.M, v.C}, true}},
+		"contributions":          {{[]int{v.M, k, v.N}, true}},
+		"regularization":         {{[]int{v.M, k}, true}},
+		"residual":               {{[]int{v.M, k}, true}},
+		"path_kernel":            {{[]int{v.M, v.N}, true}, {[]int{v.M, v.C, v.N, v.C}, true}},
+		"coefficients":           {{[]int{v.M, v.C, v.N, v.C}, true}},
 	}
 }
 

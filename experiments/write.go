@@ -46,6 +46,9 @@ func (e *experiment[T]) writeBeginning() error {
 			return err
 		}
 	}
+	if err := e.altered.write(e.dir, e.network.Input()); err != nil {
+		return err
+	}
 	if err := WriteArray(e.dir, "outputs_initial", []int{e.query.Count(), e.classes}, e.tracker.initial); err != nil {
 		return err
 	}
