@@ -10,7 +10,7 @@ import (
 
 // supportedSources returns the sources that can be read.
 func supportedSources() []string {
-	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz", "two-moons", "spirals", "sinusoid", "linear"}
+	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz", "images", "cifar-10", "two-moons", "spirals", "sinusoid", "linear"}
 }
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
@@ -71,6 +71,10 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 		return both(read.IDX)
 	case "csv":
 		return both(read.CSV)
+	case "images":
+		return read.Images(options)
+	case "cifar-10":
+		return read.CIFAR10(options)
 	case "npy":
 		return both(read.NPY)
 	case "npz":

@@ -1,8 +1,11 @@
 package experiments
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -128,6 +131,34 @@ func TestCSVFiles(t *testing.T) {
 		if inputs[2*k] < 100 || l != int64(inputs[2*k])%2 {
 			t.Errorf("query %v of class %d", inputs[2*k:2*k+2], l)
 		}
+	}
+	mustVerify(t, r.Path)
+}
+
+// A convolutional network sees the channels of images in a folder.
+func TestImageFolder(t *testing.T) {
+	dir := t.TempDir()
+	for k, class := range []string{"cold", "warm"} {
+		must(t, os.Mkdir(filepath.Join(dir, class), 0o755))
+		for i := range 10 {
+			img := image.NewNRGBA(image.Rect(0, 0, 4, 4))
+			for p := range img.Pix {
+				img.Pix[p] = uint8(i + 100*k*(p%4) + 255*(p%4/3))
+			}
+			var b bytes.Buffer
+			must(t, png.Encode(&b, img))
+			must(t, os.WriteFile(filepath.Join(dir, class, fmt.Sprintf("%d.png", i)), b.Bytes(), 0o644))
+		}
+	}
+	r := mustExecute(t, smallIDX, "data.source=images", "data.path="+filepath.ToSlash(dir), "network.kind=cnn", "network.convs=[{filters: 2, kernel: 3}]")
+	f, _ := r.Summary.Machines.Get("exact")
+	m, err := ReadManifest(r.Path)
+	must(t, err)
+	if f.RelativeError > 1e-9 || !slices.Equal(m.Data.Classes, []string{"cold", "warm"}) || len(m.Data.Files) != 1 {
+		t.Errorf("%+v, %+v", f, m.Data)
+	}
+	if inputs := readArray[float64](t, r.Path, "train_inputs"); len(inputs) != 12*3*4*4 {
+		t.Errorf("%d inputs", len(inputs))
 	}
 	mustVerify(t, r.Path)
 }
