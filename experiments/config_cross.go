@@ -91,7 +91,7 @@ func (v *validator) samples(config *Config) {
 			return
 		}
 	}
-	if v.withoutData || !slices.Contains(supportedSources(), data.Source) {
+	if v.withoutData {
 		return
 	}
 	set, err := data.Load()

@@ -10,11 +10,8 @@ import (
 	"unicode"
 )
 
-// The faults whose messages are worded in their own way.
-const (
-	faultUnknownKey  = "unknown key"
-	faultUnsupported = "not supported yet"
-)
+// The fault whose message is worded in its own way.
+const faultUnknownKey = "unknown key"
 
 // ConfigError is one fault of a configuration.
 type ConfigError struct {
@@ -63,11 +60,8 @@ func (e *ConfigError) Error() string {
 	}
 	if e.Allowed != "" {
 		label := "allowed: "
-		switch e.Fault {
-		case faultUnknownKey:
+		if e.Fault == faultUnknownKey {
 			label = "allowed here: "
-		case faultUnsupported:
-			label = "supported: "
 		}
 		body = append(body, label+e.Allowed)
 	}

@@ -1,19 +1,7 @@
 package experiments
 
-import (
-	"slices"
-	"strings"
-)
-
-// supported records the values that the design names and that the runner
-// cannot do yet. To support one, add it to its line here, or delete the line.
+// supported records what no machine can account for.
 func (v *validator) supported(c *Config) {
-	v.only("data.source", c.Data.Source, supportedSources()...)
-	v.machinesSupported(c)
-}
-
-// machinesSupported records what no machine can account for.
-func (v *validator) machinesSupported(c *Config) {
 	o := &c.Training.Optimizer
 	if v.faulty["training.optimizer.kind"] {
 		return
@@ -31,15 +19,4 @@ func (v *validator) machinesSupported(c *Config) {
 	if len(c.Machines) > 0 && c.PathKernel == "full" && !o.plain() {
 		v.fail("path_kernel", ConfigError{Found: "full", Fault: "while the steps of " + o.describe() + " have no coefficients of a kernel", Allowed: "trace, none"})
 	}
-}
-
-// only records the word at path unless it is one of the supported ones.
-func (v *validator) only(path, found string, supported ...string) {
-	if !slices.Contains(supported, found) {
-		v.notYet(path, found, strings.Join(supported, ", "))
-	}
-}
-
-func (v *validator) notYet(path, found, supported string) {
-	v.fail(path, ConfigError{Found: found, Fault: faultUnsupported, Allowed: supported})
 }

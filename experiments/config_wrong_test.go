@@ -241,7 +241,7 @@ func TestRefusedValues(t *testing.T) {
 			t.Errorf("%s: accepted", test.override)
 			continue
 		}
-		if all := faults(t, err); len(all) != 1 && test.override != "data.source=csv" {
+		if all := faults(t, err); len(all) != 1 {
 			t.Errorf("%s: %d faults: %v", test.override, len(all), err)
 		}
 		if !strings.Contains(err.Error(), test.want) {

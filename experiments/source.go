@@ -2,16 +2,9 @@ package experiments
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"pkm/experiments/datasets"
 )
-
-// supportedSources returns the sources that can be read.
-func supportedSources() []string {
-	return []string{"digits", "fashion-mnist", "idx", "csv", "npy", "npz", "images", "cifar-10", "two-moons", "spirals", "sinusoid", "linear"}
-}
 
 // Load reads the dataset of the configuration. A fault of a file is a *datasets.Error.
 func (d Data) Load() (*Dataset, error) {
@@ -71,6 +64,8 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 		return both(read.IDX)
 	case "csv":
 		return both(read.CSV)
+	case "parquet":
+		return both(read.Parquet)
 	case "images":
 		return read.Images(options)
 	case "cifar-10":
@@ -83,5 +78,5 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 		}
 		return both(read.NPZ)
 	}
-	return nil, nil, fmt.Errorf("no source is named %q; there are %s", d.Source, strings.Join(slices.Sorted(slices.Values(supportedSources())), ", "))
+	return nil, nil, fmt.Errorf("no source is named %q", d.Source)
 }
