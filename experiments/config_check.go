@@ -17,7 +17,8 @@ type checker struct {
 	meant  map[string]bool // full keys that an unknown key seems to mean: they are not missing
 	unread bool            // the file could not be read: nothing is known to be missing
 
-	withoutData bool // the data set is not looked at: it need not be there
+	withoutData bool     // the data set is not looked at: it need not be there
+	dataset     *Dataset // that was looked at, or nil
 }
 
 func newChecker() *checker {

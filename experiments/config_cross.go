@@ -103,6 +103,7 @@ func (v *validator) samples(config *Config) {
 		v.fail(path, ConfigError{Fault: strings.TrimPrefix(err.Error(), "load data: "), Err: err})
 		return
 	}
+	v.dataset = set
 	outputs := set.outputs(data.Classes)
 	if set.Classes == 0 {
 		v.regression(config)

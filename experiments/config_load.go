@@ -144,6 +144,16 @@ func (c *Config) Validate() error {
 	return k.err()
 }
 
+// load checks c as Validate does and returns its dataset, which is read for that.
+func (c *Config) load() (*Dataset, error) {
+	k := newChecker()
+	k.validate(c, nil)
+	if err := k.err(); err != nil {
+		return nil, err
+	}
+	return k.dataset, nil
+}
+
 // readConfigFile reads at most maxConfigBytes of the file at path.
 func readConfigFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)

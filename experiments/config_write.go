@@ -10,9 +10,12 @@ import (
 // YAML returns the configuration with every key written out, in the order of
 // design.md §5. Equal configurations give equal bytes; loading the bytes gives
 // an equal configuration. A configuration that [Config.Validate] refuses is
-// not written, and its faults are returned.
+// not written, and its faults are returned; the data set is not read for that.
 func (c *Config) YAML() ([]byte, error) {
-	if err := c.Validate(); err != nil {
+	k := newChecker()
+	k.withoutData = true
+	k.validate(c, nil)
+	if err := k.err(); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	var b strings.Builder

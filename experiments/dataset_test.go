@@ -68,3 +68,11 @@ func TestDigitsRowsStay(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A missing data set can be told from other faults of a configuration.
+func TestMissingData(t *testing.T) {
+	_, err := Load("configs/fashion-mnist-mlp.yaml", []string{"data.path=testdata/none"}, nil)
+	if !withoutFashion(t, "configs/fashion-mnist-mlp.yaml", err) {
+		t.Errorf("error %v", err)
+	}
+}

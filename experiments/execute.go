@@ -41,10 +41,7 @@ type Options struct {
 // manifest says how it ended, and the error is the one that ended it
 // (*training.Diverged, the cause of ctx).
 func Execute(ctx context.Context, c *Config, o Options) error {
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	data, err := c.Data.Load()
+	data, err := c.load()
 	if err != nil {
 		return err
 	}

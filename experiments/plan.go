@@ -46,10 +46,7 @@ func (p *Plan) Memory() (bytes float64) {
 // Plan returns what a run of the configuration costs. It computes nothing of it and
 // takes next to no memory. With the plan comes a *MemoryError where the run does not fit.
 func (c *Config) Plan() (*Plan, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	data, err := c.Data.Load()
+	data, err := c.load()
 	if err != nil {
 		return nil, err
 	}
