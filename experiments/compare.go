@@ -73,7 +73,7 @@ func label(runs []*Run, i int) string {
 }
 
 // Compare writes a table with a row per machine of each run, after a row with
-// the figures of the run's network. The certificate is the largest sum over steps of what a
+// the figures of the run's network, and before one per baseline. The certificate is the largest sum over steps of what a
 // quadrature missed. The generalisation gap and its bound are columns where a run has them. A figure that a
 // row does not have is a dash.
 func Compare(w io.Writer, runs []*Run) error {
@@ -96,6 +96,11 @@ func Compare(w io.Writer, runs []*Run) error {
 				certificate = number(f.Certificate.AccumulatedResidual)
 			}
 			rows = append(rows, []string{run, m.Name, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), certificate,
+				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
+		}
+		for _, b := range r.Summary.Baselines {
+			f := b.Figures
+			rows = append(rows, []string{run, "(" + b.Name + ")", number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), "-",
 				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
 		}
 	}

@@ -23,18 +23,20 @@ package experiments
 //
 // Obtain one from [Load] or [Parse]; after changing one, call [Config.Validate].
 type Config struct {
-	Name       string    `yaml:"name" form:"folder"`
-	Seed       int64     `yaml:"seed" default:"1"`
-	Precision  string    `yaml:"precision" default:"float64" oneof:"float64 float32"`
-	Data       Data      `yaml:"data"`
-	Network    Network   `yaml:"network"`
-	Loss       Loss      `yaml:"loss"`
-	Training   Training  `yaml:"training"`
-	Machines   []Machine `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
-	Decompose  Decompose `yaml:"decompose"`
-	Bound      Bound     `yaml:"bound"`
-	PathKernel string    `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
-	Memory     string    `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
+	Name       string     `yaml:"name" form:"folder"`
+	Seed       int64      `yaml:"seed" default:"1"`
+	Precision  string     `yaml:"precision" default:"float64" oneof:"float64 float32"`
+	Data       Data       `yaml:"data"`
+	Network    Network    `yaml:"network"`
+	Loss       Loss       `yaml:"loss"`
+	Training   Training   `yaml:"training"`
+	Machines   []Machine  `yaml:"machines" default:"[{name: exact, family: exact, rule: gauss-3}, {name: domingos, family: flow, rule: trapezoid}]"`
+	Decompose  Decompose  `yaml:"decompose"`
+	Bound      Bound      `yaml:"bound"`
+	Baselines  []Baseline `yaml:"baselines" default:"[]" example:"[{kind: linearized}]"`
+	Analysis   Analysis   `yaml:"analysis"`
+	PathKernel string     `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
+	Memory     string     `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
 }
 
 // Decompose says which shares of the contributions are kept beside them: of each layer, of each class
@@ -51,6 +53,20 @@ type Bound struct {
 	Kind       string  `yaml:"kind" default:"none" oneof:"none loss-path-kernel"`
 	Confidence float64 `yaml:"confidence" of:"loss-path-kernel" default:"0.95" above:"0" below:"1"`
 	LossRange  float64 `yaml:"loss_range" of:"loss-path-kernel" default:"0" min:"0" note:"0: not known"` // every loss lies in [0, LossRange]
+}
+
+// Baseline is a model to compare the machines with. The path kernel of these is ∫tr K dτ/C, the same for all queries and
+// outputs.
+type Baseline struct {
+	Kind    string  `yaml:"kind" oneof:"linearized tangent-kernel path-kernel-ridge path-kernel-svm averaged-coefficients"`
+	Ridge   float64 `yaml:"ridge" of:"tangent-kernel path-kernel-ridge" default:"1e-6" above:"0"` // of the mean of the kernel's diagonal
+	Penalty float64 `yaml:"penalty" of:"path-kernel-svm" default:"1" above:"0" also:"c"`
+}
+
+// Analysis says how often the tangent kernel of the training samples is analysed, and of how many of them.
+type Analysis struct {
+	Every   int `yaml:"every" default:"0" min:"0" max:"1000000000" note:"in steps; 0: never"`
+	Samples int `yaml:"samples" default:"0" min:"0" max:"1000000000" note:"0: every sample of data.train"` // the first
 }
 
 // Data says which samples are trained on and which are explained.

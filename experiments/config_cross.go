@@ -47,6 +47,7 @@ func (v *validator) crossChecks(config *Config) {
 	v.machines(config.Machines)
 	v.decompose(config)
 	v.bound(config)
+	v.baselines(config)
 }
 
 // decompose records windows that steps cannot be cut into.

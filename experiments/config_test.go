@@ -42,6 +42,7 @@ func defaultConfig() *Config {
 		},
 		Machines:   []Machine{{"exact", "exact", "gauss-3", "outputs", 1e-9, 512}, {"domingos", "flow", "trapezoid", "outputs", 1e-9, 512}},
 		Bound:      Bound{Kind: "none", Confidence: 0.95},
+		Baselines:  []Baseline{},
 		PathKernel: "trace",
 		Memory:     "2GiB",
 	}

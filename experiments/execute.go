@@ -120,6 +120,7 @@ type experiment[T graphs.Float] struct {
 	stepSizes      []float64             // η of the steps so far
 	completed      int                   // steps
 	stopped        string                // why training ended early as completed, or ""
+	baselines      []baseline            // of a completed run
 	accounted      bool                  // the machines hold the account of the completed steps
 	saved          *saved[T]             // of the run to go on with, or nil
 	from           *training.Snapshot[T] // of the run to go on with, or nil
@@ -340,12 +341,16 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	loop.Hooks = append(loop.Hooks, save) // what the others have taken
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
-	if err != nil || e.tracker.streams || len(e.machines) == 0 {
-		e.accounted = e.tracker.streams
+	e.accounted = e.tracker.streams
+	if err != nil {
 		return err
 	}
 	loop.Hooks = nil
-	err = e.phase("account", func() error { return e.account(ctx, loop, save) })
-	e.accounted = err == nil
-	return err
+	if !e.tracker.streams && len(e.machines) > 0 {
+		if err := e.phase("account", func() error { return e.account(ctx, loop, save) }); err != nil {
+			return err
+		}
+		e.accounted = true
+	}
+	return e.phase("compare", func() error { return e.compareWith(ctx, loop) })
 }

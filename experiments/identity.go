@@ -44,6 +44,9 @@ func (v *verifier) verifyNumbers() {
 		if v.summary != nil {
 			v.Identity = IdentityNone
 		}
+		if v.summary != nil && len(v.summary.Baselines) > 0 && v.readOutputs() {
+			v.verifyBaselines()
+		}
 		return
 	}
 	if !v.readOutputs() {
@@ -54,6 +57,7 @@ func (v *verifier) verifyNumbers() {
 		v.single = err == nil && header.DType == "<f4"
 		f.Close()
 	}
+	v.verifyBaselines()
 	checked, holds := 0, true
 	for _, name := range names {
 		ok, within := v.verifyMachine(name)
@@ -290,9 +294,14 @@ func (v *verifier) verifyFigures(name string, d Decomposition, tolerance float64
 		v.add(StatusFailed, subject, "%v", err)
 		return
 	}
+	v.verifyAgreement(subject, got, want, tolerance, tolerance/d.change())
+}
+
+// verifyAgreement compares figures of the summary with those of the arrays.
+func (v *verifier) verifyAgreement(subject string, got, want MachineFigures, tolerance, relative float64) {
 	agree := v.compare(subject, "max_abs_error", got.MaxAbsError, want.MaxAbsError, tolerance)
 	agree = v.compare(subject, "rmse", got.RMSE, want.RMSE, tolerance) && agree
-	agree = v.compare(subject, "relative_error", got.RelativeError, want.RelativeError, tolerance/d.change()) && agree
+	agree = v.compare(subject, "relative_error", got.RelativeError, want.RelativeError, relative) && agree
 	agree = v.compare(subject, "argmax_agreement", got.ArgmaxAgreement, want.ArgmaxAgreement, 0) && agree
 	agree = v.compare(subject, "query_accuracy", got.QueryAccuracy, want.QueryAccuracy, 0) && agree
 	if agree {

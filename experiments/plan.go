@@ -148,6 +148,9 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network, block int) (*Plan, err
 		}
 		plan.add("Jacobians of training samples", float64(train)-size*p, hidden)
 	}
+	if err := planBaselines[T](c, n, plan, batch, block); err != nil {
+		return nil, err
+	}
 	switch kernel {
 	case pathkernel.TraceKernel:
 		plan.add("path kernels", 8*machines*m*s, "data.query, data.train or the number of machines")

@@ -48,6 +48,11 @@ func writeReport(w io.Writer, c *Config, s Summary, final []float64, predictions
 		r.Machines = append(r.Machines, reportRow{m.Name, c.Machines[i].Family + " / " + c.Machines[i].Rule, number(f.MaxAbsError), number(f.RMSE),
 			number(f.RelativeError), number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
 	}
+	for _, m := range s.Baselines {
+		f := m.Figures
+		r.Machines = append(r.Machines, reportRow{m.Name, "baseline", number(f.MaxAbsError), number(f.RMSE),
+			number(f.RelativeError), number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
+	}
 	r.Agreement = picture(func(w io.Writer) error { return drawFigure(w, c.Name, final, predictions) })
 	r.Training = picture(func(w io.Writer) error { return drawTraining(w, steps) })
 	return page.Execute(w, r)

@@ -16,6 +16,7 @@ type Summary struct {
 	Steps      int              `json:"steps"`      // S
 	Network    NetworkFigures   `json:"network"`
 	Machines   MachineSummaries `json:"machines"`
+	Baselines  MachineSummaries `json:"baselines,omitempty"` // by kind
 	// Generalization is nil where the configuration asks for no bound.
 	Generalization *Generalization `json:"generalization,omitempty"`
 	Layers         []string        `json:"layers,omitempty"` // L: of contributions_by_layer, in the names of the weights
@@ -45,6 +46,7 @@ type MachineFigures struct {
 	Certificate     *Certificate  `json:"certificate,omitempty"` // of a machine that integrates within steps
 	Conditioning    *Conditioning `json:"conditioning,omitempty"`
 	Target          string        `json:"target,omitempty"` // that the figures are of, where it is not the outputs
+	Fault           string        `json:"fault,omitempty"`  // why a baseline has no predictions
 }
 
 // Certificate says how exact an account is, and what that took: what the quadrature missed

@@ -120,6 +120,9 @@ func (e *experiment[T]) write(completed bool) error {
 		}
 		summary.Machines = append(summary.Machines, MachineSummary{Name: machine.Name, Figures: figures})
 	}
+	if summary.Baselines, err = e.writeBaselines(m, c); err != nil {
+		return err
+	}
 	if e.config.Decompose.Layers {
 		summary.Layers = e.layers()
 	}
