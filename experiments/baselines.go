@@ -238,8 +238,8 @@ func (v *validator) baselines(c *Config) {
 			}
 		case coefficientsBaseline:
 			one := c.Loss.Kind == training.LogisticName || v.dataset != nil && training.Outputs(c.Loss.Kind, v.dataset.outputs(c.Data.Classes)) == 1
-			if c.PathKernel != "full" && !(c.PathKernel == "trace" && one) || !slices.ContainsFunc(c.Machines, func(m Machine) bool { return m.Target == outputsTarget }) {
-				fail("while no machine has coefficients", "with a machine of the outputs and path_kernel: full, or trace for one output")
+			if !c.Training.Optimizer.plain() || c.PathKernel != "full" && !(c.PathKernel == "trace" && one) || !slices.ContainsFunc(c.Machines, func(m Machine) bool { return m.Target == outputsTarget }) {
+				fail("while no machine has coefficients", "with plain sgd or flow, a machine of the outputs, and path_kernel: full, or trace for one output")
 			}
 		}
 	}

@@ -237,15 +237,11 @@ func BenchmarkTrainStepLeNet(b *testing.B) {
 }
 
 // A step of 1,000 samples of the 784-256-256-10 network while the machine of a rule
-// accounts for 100 queries; the reference is the step alone. The time does not depend on the data.
+// accounts for 100 queries; the reference is the step alone. The samples are of Fashion-MNIST where it is installed, else drawn.
 func BenchmarkTrackedStep(b *testing.B) {
 	const samples, queries, steps = 1000, 100, 10
 	engine, n := benchEngine(b), benchNetwork(b)
-	y := make([]float32, samples*10)
-	for i := range samples {
-		y[i*10+i%10] = 1
-	}
-	inputs := pixels(samples * 784)
+	inputs, y, asked := fashion(b, samples, queries)
 	loop := func(hooks ...training.Hook[float32]) *training.Loop[float32] {
 		return &training.Loop[float32]{Network: n, Engine: engine, Loss: training.CrossEntropy[float32]{}, Inputs: inputs, Targets: y,
 			Initial: benchWeights(b, n), LearningRate: 0.1, Steps: steps, Hooks: hooks}
@@ -265,7 +261,7 @@ func BenchmarkTrackedStep(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			tracked, err := track(n, engine, []*pathkernel.Machine{machine}, pathkernel.NoKernel, pixels(queries*784), inputs, queries)
+			tracked, err := track(n, engine, []*pathkernel.Machine{machine}, pathkernel.NoKernel, asked, inputs, queries)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -276,4 +272,27 @@ func BenchmarkTrackedStep(b *testing.B) {
 			run(b, tracked)
 		})
 	}
+}
+
+// fashion returns training images of Fashion-MNIST (N, 784), their one-hot targets and queries, and such that are drawn
+// where it is not installed.
+func fashion(b *testing.B, samples, queries int) (inputs, targets, asked []float32) {
+	d := Data{Source: "fashion-mnist"}
+	set, err := d.Load()
+	if err != nil {
+		b.Logf("made-up images: %v", err)
+		targets = make([]float32, samples*10)
+		for i := range samples {
+			targets[i*10+i%10] = 1
+		}
+		return pixels(samples * 784), targets, pixels(queries * 784)
+	}
+	train, query, _, err := set.Split(1, samples, queries, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if targets, err = training.OneHot[float32](train.Labels, 10); err != nil {
+		b.Fatal(err)
+	}
+	return narrow[float32](train.Inputs), targets, narrow[float32](query.Inputs)
 }
