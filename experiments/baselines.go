@@ -184,13 +184,18 @@ func (e *experiment[T]) writeBaselines(m, c int) (summaries MachineSummaries, er
 	return summaries, nil
 }
 
-// baselineFigures compares predictions (M, C) with the network's outputs.
+// baselineFigures compares predictions (M, C) with the network's outputs. Without predictions, which are NaN then, there
+// is nothing to agree.
 func baselineFigures(predictions, initial, final []float64, m, c int, labels []int) (MachineFigures, error) {
 	change := slices.Clone(predictions)
 	for i := range change {
 		change[i] -= initial[i]
 	}
-	return Figures(Decomposition{M: m, C: c, Initial: initial, Final: final, Regularization: change}, labels)
+	figures, err := Figures(Decomposition{M: m, C: c, Initial: initial, Final: final, Regularization: change}, labels)
+	if math.IsNaN(float64(figures.MaxAbsError)) {
+		figures.ArgmaxAgreement, figures.QueryAccuracy = Figure(math.NaN()), Figure(math.NaN())
+	}
+	return figures, err
 }
 
 // verifyBaselines compares the figures of the baselines with their predictions.
@@ -237,7 +242,8 @@ func (v *validator) baselines(c *Config) {
 				fail("while the data has no classes but numbers to predict", linearizedBaseline+", "+tangentBaseline+", "+ridgeBaseline)
 			}
 		case coefficientsBaseline:
-			one := c.Loss.Kind == training.LogisticName || v.dataset != nil && training.Outputs(c.Loss.Kind, v.dataset.outputs(c.Data.Classes)) == 1
+			one := c.Loss.Kind == training.LogisticName || v.dataset == nil || // not looked at
+				training.Outputs(c.Loss.Kind, v.dataset.outputs(c.Data.Classes)) == 1
 			if !c.Training.Optimizer.plain() || c.PathKernel != "full" && !(c.PathKernel == "trace" && one) || !slices.ContainsFunc(c.Machines, func(m Machine) bool { return m.Target == outputsTarget }) {
 				fail("while no machine has coefficients", "with plain sgd or flow, a machine of the outputs, and path_kernel: full, or trace for one output")
 			}

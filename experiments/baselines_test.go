@@ -189,7 +189,34 @@ func TestVerifyBaselines(t *testing.T) {
 func TestBaselineFault(t *testing.T) {
 	r := mustExecute(t, "name: t\n", "data.train=20", "data.query=4", "network.hidden=[4]", "network.init.scheme=zeros", "training.steps=3", "baselines=[{kind: path-kernel-svm}]",
 		"network.bias=false")
-	if b := r.Summary.Baselines[0].Figures; b.Fault == "" || !math.IsNaN(float64(b.RMSE)) {
+	if b := r.Summary.Baselines[0].Figures; b.Fault == "" || !math.IsNaN(float64(b.RMSE)) || !math.IsNaN(float64(b.QueryAccuracy)) {
 		t.Errorf("%+v", b)
+	}
+	report, err := Verify(r.Path)
+	must(t, err)
+	if !report.OK() {
+		t.Errorf("%+v", report.failed())
+	}
+	var b strings.Builder
+	must(t, Compare(&b, []*Run{r}))
+	if !strings.Contains(b.String(), "(path-kernel-svm): pathkernel: a support vector machine with a kernel whose diagonal has the mean 0\n") {
+		t.Errorf("the table does not say why:\n%s", b.String())
+	}
+}
+
+// A regression along the gradient flow has the baselines that it can have, of one output.
+func TestBaselinesOfAFlow(t *testing.T) {
+	r := mustExecute(t, "name: t\n", "data={source: sinusoid, train: 20, query: 4}", "loss.kind=squared-error", "network.hidden=[4]", "training.steps=500",
+		"training.optimizer={kind: flow, time: 0.5}", "machines=[{name: d, family: flow, rule: trapezoid}]",
+		"baselines=[{kind: tangent-kernel}, {kind: path-kernel-ridge}, {kind: averaged-coefficients}]", "analysis={every: 1, samples: 10}")
+	report, err := Verify(r.Path)
+	must(t, err)
+	if !report.OK() || len(r.Summary.Baselines) != 3 {
+		t.Errorf("%+v, %+v", report.failed(), r.Summary.Baselines)
+	}
+	for _, b := range r.Summary.Baselines {
+		if b.Figures.Fault != "" || math.IsNaN(float64(b.Figures.RMSE)) {
+			t.Errorf("%s: %+v", b.Name, b.Figures)
+		}
 	}
 }

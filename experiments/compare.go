@@ -75,7 +75,7 @@ func label(runs []*Run, i int) string {
 // Compare writes a table with a row per machine of each run, after a row with
 // the figures of the run's network, and before one per baseline. The certificate is the largest sum over steps of what a
 // quadrature missed. The generalisation gap and its bound are columns where a run has them. A figure that a
-// row does not have is a dash.
+// row does not have is a dash; why a baseline has none stands below the table.
 func Compare(w io.Writer, runs []*Run) error {
 	rows := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
 	bounded := slices.ContainsFunc(runs, func(r *Run) bool { return r.Summary.Generalization != nil })
@@ -133,6 +133,16 @@ func Compare(w io.Writer, runs []*Run) error {
 	for line := range strings.Lines(b.String()) {
 		if _, err := io.WriteString(w, strings.TrimPrefix(line, "  ")); err != nil {
 			return err
+		}
+	}
+	for i, r := range runs {
+		for _, m := range r.Summary.Baselines {
+			if m.Figures.Fault == "" {
+				continue
+			}
+			if _, err := fmt.Fprintf(w, "%s, (%s): %s\n", label(runs, i), m.Name, m.Figures.Fault); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
