@@ -220,3 +220,14 @@ func TestBaselinesOfAFlow(t *testing.T) {
 		}
 	}
 }
+
+// A kernel that is beyond all numbers costs its figures, not the run.
+func TestAnalysisOfAnInfiniteKernel(t *testing.T) {
+	r := mustExecute(t, "name: t\n", "data.train=20", "data.query=4", "data.classes=[3,8]", "loss.kind=logistic", "network.hidden=[4]", "training.steps=3",
+		"training.loss_limit=0", "training.optimizer.learning_rate=1e200", "path_kernel=none", "machines=[]", "analysis={every: 1}", "baselines=[{kind: path-kernel-ridge}]")
+	text, err := os.ReadFile(filepath.Join(r.Path, analysisName))
+	must(t, err)
+	if !strings.Contains(string(text), `"effective_rank":null,"participation_ratio":null,`) || r.Summary.Baselines[0].Figures.Fault == "" {
+		t.Errorf("%s\n%+v", text, r.Summary.Baselines)
+	}
+}

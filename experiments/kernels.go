@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 
 	"pkm/graphs"
 	"pkm/pathkernel"
@@ -110,7 +111,7 @@ func (k *kernelPath[T]) Step(_ context.Context, s *training.Step[T]) error {
 	k.add((k.last + s.LearningRate) / 2)
 	k.last = s.LearningRate
 	if due {
-		return k.analyse(s.Index)
+		k.analyse(s.Index)
 	}
 	return nil
 }
@@ -125,7 +126,7 @@ func (k *kernelPath[T]) end(steps int, w []T) error {
 	}
 	k.add(k.last / 2)
 	if k.samples > 0 {
-		return k.analyse(steps)
+		k.analyse(steps)
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func (k *kernelPath[T]) add(weight float64) {
 }
 
 // analyse adds a line for the kernel at hand.
-func (k *kernelPath[T]) analyse(step int) error {
+func (k *kernelPath[T]) analyse(step int) {
 	n, width := k.samples, k.jacobian.Rows()
 	kernel := make([]float64, 0, n*n)
 	for i := range n {
@@ -179,8 +180,8 @@ func (k *kernelPath[T]) analyse(step int) error {
 		k.initial, k.previous = kernel, kernel
 	}
 	values, err := pathkernel.Spectrum(kernel, n)
-	if err != nil {
-		return err
+	if err != nil { // a kernel beyond all numbers: its figures are NaN, as the others of it, and the run goes on
+		values = []float64{math.NaN()}
 	}
 	y := widen(k.targets[:n*k.classes])
 	if k.config.Loss.Kind == training.LogisticName {
@@ -191,11 +192,10 @@ func (k *kernelPath[T]) analyse(step int) error {
 	line := KernelAnalysis{Step: step, EffectiveRank: Figure(pathkernel.EffectiveRank(values)), ParticipationRatio: Figure(pathkernel.ParticipationRatio(values)),
 		Alignment: Figure(pathkernel.Alignment(kernel, y, n)), CenteredAlignment: Figure(pathkernel.CenteredAlignment(kernel, y, n)),
 		DistanceFromInitial: Figure(pathkernel.KernelDistance(k.initial, kernel)), DistanceFromPrevious: Figure(pathkernel.KernelDistance(k.previous, kernel))}
-	for _, v := range values[:min(n, mostEigenvalues)] {
+	for _, v := range values[:min(len(values), mostEigenvalues)] {
 		line.Eigenvalues = append(line.Eigenvalues, Figure(v))
 	}
 	k.previous, k.lines = kernel, append(k.lines, line)
-	return nil
 }
 
 // write writes the lines of the analysis.

@@ -21,11 +21,14 @@ func Spectrum(kernel []float64, samples int) ([]float64, error) {
 
 // EffectiveRank returns exp(−Σ_k p_k log p_k) with p_k = λ_k/Σλ: the number of directions that a
 // spectrum is spread over (Roy and Vetterli, EUSIPCO 2007). Eigenvalues that rounding made
-// negative count as 0.
+// negative count as 0. NaN of a spectrum without a finite positive sum.
 func EffectiveRank(spectrum []float64) float64 {
 	total, entropy := 0.0, 0.0
 	for _, λ := range spectrum {
 		total += max(0, λ)
+	}
+	if !(total > 0) || math.IsInf(total, 1) {
+		return math.NaN()
 	}
 	for _, λ := range spectrum {
 		if p := λ / total; p > 0 {
@@ -66,7 +69,7 @@ func KernelDistance(a, b []float64) float64 {
 		left += x * x
 		right += b[i] * b[i]
 	}
-	return 1 - product/math.Sqrt(left)/math.Sqrt(right)
+	return max(0, 1-product/math.Sqrt(left)/math.Sqrt(right)) // rounding
 }
 
 // gram returns YYᵀ (N, N).

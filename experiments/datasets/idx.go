@@ -74,13 +74,18 @@ func readIDX(r *bufio.Reader) (*array, error) {
 // IDX reads the inputs of a file, images (n, height, width) or vectors (n, features), and
 // its targets of the file Target.
 func (f *Reader) IDX(o Options) (*Table, error) {
+	return f.pair(o, "labels", readIDX)
+}
+
+// pair reads a file of inputs and the file Target, which holds their labels or targets.
+func (f *Reader) pair(o Options, what string, read func(*bufio.Reader) (*array, error)) (*Table, error) {
 	if o.Target == "" {
-		return nil, &Error{Path: o.Path, Fault: "the file of its labels is due in data.target"}
+		return nil, &Error{Path: o.Path, Fault: "the file of its " + what + " is due in data.target"}
 	}
 	t := &Table{}
 	parse := func(use func(*array) error) func(*bufio.Reader) error {
 		return func(r *bufio.Reader) error {
-			a, err := readIDX(r)
+			a, err := read(r)
 			if err != nil {
 				return err
 			}

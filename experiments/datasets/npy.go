@@ -149,24 +149,5 @@ func half(b uint16) float64 {
 
 // NPY reads the inputs of a file and the targets of the file Target.
 func (f *Reader) NPY(o Options) (*Table, error) {
-	if o.Target == "" {
-		return nil, &Error{Path: o.Path, Fault: "the file of its targets is due in data.target"}
-	}
-	t := &Table{}
-	parse := func(use func(*array) error) func(*bufio.Reader) error {
-		return func(r *bufio.Reader) error {
-			a, err := readNPY(r)
-			if err != nil {
-				return err
-			}
-			return use(a)
-		}
-	}
-	if err := f.each(o.Path, parse(func(a *array) error { return a.inputs(t, o) })); err != nil {
-		return nil, err
-	}
-	if err := f.each(o.Target, parse(func(a *array) error { return a.targets(t, o.Regression) })); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return f.pair(o, "targets", readNPY)
 }
