@@ -1,17 +1,15 @@
 package experiments
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 )
 
 // Run is a finished run, read back.
@@ -52,12 +50,61 @@ func LoadRun(dir string) (*Run, error) {
 		}
 		return run, nil
 	}
-	reason := ""
+	reason, advice := "", ""
 	if m.Reason != "" {
 		reason = ", " + m.Reason
 	}
+	if m.Outcome == Interrupted || m.Outcome == Running {
+		advice = fmt.Sprintf("; pkm run CONFIG --resume --out %s goes on with it", dir)
+	}
 	return fail(&FileError{Path: summaryName, Fault: FaultMissing,
-		Detail: fmt.Sprintf("the run has no figures to read; it is %s%s", m.Outcome, reason)})
+		Detail: fmt.Sprintf("the run has no figures to read; it is %s%s%s", m.Outcome, reason, advice)})
+}
+
+// LoadRuns reads several runs. Those that cannot be read are left out, and their faults are the error,
+// joined; a folder that is no run but holds some is told from one that has nothing to do with pkm.
+func LoadRuns(dirs []string) ([]*Run, error) {
+	var runs []*Run
+	var faults []error
+	for _, dir := range dirs {
+		run, err := LoadRun(dir)
+		var damaged *FileError
+		if err != nil && (!errors.As(err, &damaged) || damaged.Path == manifestName && damaged.Fault == FaultMissing) {
+			err = notARun(dir, err)
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		runs = append(runs, run)
+	}
+	return runs, errors.Join(faults...)
+}
+
+// notARun says what is at dir instead of a run, or returns err.
+func notARun(dir string, err error) error {
+	info, statErr := os.Stat(dir)
+	switch {
+	case errors.Is(statErr, fs.ErrNotExist):
+		return fmt.Errorf("read run directory %s: there is no such folder (looked for its %s)", dir, manifestName)
+	case statErr != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("read run directory %s: it is a file, not the directory of a run", dir)
+	}
+	within, globErr := filepath.Glob(filepath.Join(dir, "*", manifestName))
+	if globErr != nil || len(within) == 0 {
+		return err
+	}
+	var names []string
+	for _, m := range within[:min(3, len(within))] {
+		names = append(names, filepath.Dir(m))
+	}
+	more := ""
+	if len(within) > len(names) {
+		more = fmt.Sprintf(" and %d more", len(within)-len(names))
+	}
+	return fmt.Errorf("read run directory %s: it is not a run, but holds some: %s%s; name them", dir, strings.Join(names, ", "), more)
 }
 
 // label returns a run's name in a table: the last part of its path, or the whole
@@ -76,77 +123,7 @@ func label(runs []*Run, i int) string {
 // the figures of the run's network, and before one per baseline. The certificate is the largest sum over steps of what a
 // quadrature missed. The generalisation gap and its bound are columns where a run has them. A figure that a
 // row does not have is a dash; why a baseline has none stands below the table.
-func Compare(w io.Writer, runs []*Run) error {
-	rows := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
-	bounded := slices.ContainsFunc(runs, func(r *Run) bool { return r.Summary.Generalization != nil })
-	if bounded {
-		rows[0] = append(rows[0], "gap", "gap bound")
-	}
-	for i, r := range runs {
-		run, n := label(runs, i), r.Summary.Network
-		row := []string{run, "(network)", "-", "-", "-", "-", "-", number(n.QueryAccuracy), number(n.TrainLoss), number(n.QueryLoss)}
-		if g := r.Summary.Generalization; g != nil {
-			row = append(row, number(g.MeasuredGap), number(g.Bound))
-		}
-		rows = append(rows, row)
-		for _, m := range r.Summary.Machines {
-			f := m.Figures
-			certificate := "-"
-			if f.Certificate != nil {
-				certificate = number(f.Certificate.AccumulatedResidual)
-			}
-			rows = append(rows, []string{run, m.Name, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), certificate,
-				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
-		}
-		for _, b := range r.Summary.Baselines {
-			f := b.Figures
-			rows = append(rows, []string{run, "(" + b.Name + ")", number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), "-",
-				number(f.ArgmaxAgreement), number(f.QueryAccuracy), "-", "-"})
-		}
-	}
-	for i := range rows {
-		for len(rows[i]) < len(rows[0]) {
-			rows[i] = append(rows[i], "-")
-		}
-	}
-	// tabwriter aligns all columns to the same side, the right one for numbers;
-	// names of one width stand left.
-	for column := range 2 {
-		width := 0
-		for _, row := range rows {
-			width = max(width, utf8.RuneCountInString(row[column]))
-		}
-		for _, row := range rows {
-			row[column] += strings.Repeat(" ", width-utf8.RuneCountInString(row[column]))
-		}
-	}
-	// tabwriter puts the padding of a right-aligned cell before it: two spaces
-	// that the first column does not want.
-	var b bytes.Buffer
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t")+"\t")
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(b.String()) {
-		if _, err := io.WriteString(w, strings.TrimPrefix(line, "  ")); err != nil {
-			return err
-		}
-	}
-	for i, r := range runs {
-		for _, m := range r.Summary.Baselines {
-			if m.Figures.Fault == "" {
-				continue
-			}
-			if _, err := fmt.Fprintf(w, "%s, (%s): %s\n", label(runs, i), m.Name, m.Figures.Fault); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+func Compare(w io.Writer, runs []*Run) error { return compareTable(w, compareRows(runs)) }
 
 // number writes a figure with three significant digits.
 func number(f Figure) string {
@@ -154,20 +131,4 @@ func number(f Figure) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.3g", float64(f))
-}
-
-// CompareJSON writes the summaries of the runs, in full precision, as a JSON
-// array with an object per run: its path, name, outcome and summary.
-func CompareJSON(w io.Writer, runs []*Run) error {
-	type entry struct {
-		Run     string  `json:"run"`
-		Name    string  `json:"name"`
-		Outcome Outcome `json:"outcome"`
-		Summary Summary `json:"summary"`
-	}
-	entries := make([]entry, 0, len(runs))
-	for _, r := range runs {
-		entries = append(entries, entry{r.Path, r.Manifest.Name, r.Manifest.Outcome, r.Summary})
-	}
-	return writeJSON(w, entries)
 }

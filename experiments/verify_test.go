@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -261,21 +260,5 @@ small   exact                  2  1.01             1.6            -             
 	must(t, Compare(&out, []*Run{a, &c}))
 	if !strings.Contains(out.String(), "\nelsewhere/small") || !strings.Contains(out.String(), "\n"+a.Path) {
 		t.Errorf("table is\n%s", out.String())
-	}
-}
-
-func TestCompareJSON(t *testing.T) {
-	a, err := LoadRun(writeRun(t, nil))
-	must(t, err)
-	var out strings.Builder
-	must(t, CompareJSON(&out, []*Run{a}))
-	var got []struct {
-		Run, Name, Outcome string
-		Summary            Summary
-	}
-	must(t, json.Unmarshal([]byte(out.String()), &got))
-	if len(got) != 1 || got[0].Name != "small" || got[0].Outcome != "completed" || got[0].Run != a.Path ||
-		got[0].Summary.Machines[0].Figures.RMSE != a.Summary.Machines[0].Figures.RMSE {
-		t.Errorf("JSON is\n%s", out.String())
 	}
 }

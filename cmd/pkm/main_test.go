@@ -43,18 +43,30 @@ func TestRunCompareVerify(t *testing.T) {
 		}
 	}
 	code, out, errout := pkm(t, "compare", "runs/fast", "runs/fast-2")
-	if code != 0 || strings.Count(out, "domingos") != 2 || strings.Count(out, "(network)") != 2 {
+	if code != 0 || strings.Count(out, "domingos") != 3 || strings.Count(out, "(network)") != 3 || !strings.Contains(out, "the configurations are the same") {
 		t.Errorf("exit %d\n%s%s", code, out, errout)
 	}
 	code, out, _ = pkm(t, "compare", "--json", "runs/fast")
-	var runs []struct {
-		Name    string
-		Summary struct {
-			Machines map[string]map[string]any
+	var comparison struct {
+		Runs []struct {
+			Name    string
+			Summary struct {
+				Machines map[string]map[string]any
+			}
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &runs); code != 0 || err != nil || runs[0].Name != "fast" || runs[0].Summary.Machines["exact"]["relative_error"] == nil {
+	err := json.Unmarshal([]byte(out), &comparison)
+	if runs := comparison.Runs; code != 0 || err != nil || runs[0].Name != "fast" || runs[0].Summary.Machines["exact"]["relative_error"] == nil {
 		t.Errorf("exit %d, %v\n%s", code, err, out)
+	}
+	// Runs that cannot be read do not keep the others from being compared.
+	code, out, errout = pkm(t, "compare", "runs/fast", "none", "--csv", "--sort", "-rmse")
+	if code != exitFailed || !strings.HasPrefix(out, "run,name,") || strings.Count(out, "\n") != 3 || !strings.Contains(errout, "none: there is no such folder") {
+		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+	code, _, errout = pkm(t, "compare", "runs/fast", "--sort", "rms")
+	if code != exitUsage || !strings.Contains(errout, "did you mean rmse?") {
+		t.Errorf("exit %d\n%s", code, errout)
 	}
 	code, _, errout = pkm(t, "compare", "runs/fast", "--figure", "f.svg")
 	if svg, err := os.ReadFile("f.svg"); code != 0 || err != nil || !bytes.Contains(svg, []byte("</svg>")) {
