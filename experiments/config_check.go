@@ -19,6 +19,8 @@ type checker struct {
 
 	withoutData bool     // the data set is not looked at: it need not be there
 	dataset     *Dataset // that was looked at, or nil
+
+	settings []Setting // laid over all sources
 }
 
 func newChecker() *checker {
@@ -38,6 +40,9 @@ type layer struct {
 func (c *checker) value(l *layer, n *node, f *field, path string) (value any, ok bool) {
 	if n.line > 0 {
 		l.origins[path] = n.place() // not of a mapping that only holds the key of an override
+	}
+	if f.isOpen() {
+		return Node{n}, true
 	}
 	switch f.typ.Kind() {
 	case reflect.Struct:

@@ -94,7 +94,7 @@ func (c *checker) compose(name string, data []byte, format string, overrides, en
 func (c *checker) layers(name string, data []byte, format string, overrides, environ []string) []*layer {
 	docs := c.files(name, data, format)
 	docs = append(docs, c.environment(environ)...)
-	docs = c.overrides(docs, overrides)
+	docs = c.set(c.overrides(docs, overrides))
 	layers := []*layer{c.defaults()}
 	for _, doc := range c.resolve(docs, environ) {
 		l := &layer{origins: map[string]origin{}}

@@ -46,6 +46,7 @@ type change struct {
 	place    origin // of the path in its source
 	key      string // to report a fault under; "": the path
 	fromFile bool   // what is taken away is named in a file
+	value    *node  // or nil: that of text
 	text     string // the value, as YAML
 	before   int    // characters before it
 }
@@ -79,8 +80,8 @@ func (ch *change) apply(docs []*node, path string) []*node {
 		e.Key = path
 		return ch.fail(docs, steps[bad].at, e)
 	}
-	var value *node
-	if ch.op != '~' {
+	value := ch.value
+	if ch.op != '~' && value == nil {
 		var fault *ConfigError
 		value, fault = ch.parse(ch.text, ch.place.src, ch.before)
 		if fault != nil {
@@ -201,7 +202,7 @@ func (ch *change) edited(n *node, f *field, done, rest []step, value *node) (cha
 		return nil, s.at, &ConfigError{Fault: "is given already, " + n.entries[i].value.place().words(), Allowed: path + s.String() + "=…, which replaces it"}
 	}
 	col := ch.place.col + s.at - 1
-	e := entry{key: s.key, line: 1, col: col, value: &node{kind: listNode, src: ch.place.src, line: 1, col: col}}
+	e := entry{key: s.key, line: ch.place.line, col: col, value: &node{kind: listNode, src: ch.place.src, line: ch.place.line, col: col}}
 	if sub.isSection() {
 		e.value.kind = mapNode
 	}
@@ -225,7 +226,7 @@ func (ch *change) edited(n *node, f *field, done, rest []step, value *node) (cha
 // nest returns a document that says only that the key at steps is value.
 func (ch *change) nest(steps []step, value *node) *node {
 	for _, s := range slices.Backward(steps) {
-		value = &node{kind: mapNode, src: ch.place.src, entries: []entry{{key: s.key, line: 1, col: ch.place.col + s.at - 1, value: value}}}
+		value = &node{kind: mapNode, src: ch.place.src, entries: []entry{{key: s.key, line: ch.place.line, col: ch.place.col + s.at - 1, value: value}}}
 	}
 	return value
 }

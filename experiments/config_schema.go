@@ -24,7 +24,7 @@ func configSchema() *field {
 
 func newField(key, path string, typ reflect.Type, tag reflect.StructTag) *field {
 	f := &field{key: key, path: path, typ: typ, tag: tag}
-	if typ.Kind() != reflect.Struct {
+	if typ.Kind() != reflect.Struct || f.isOpen() {
 		return f
 	}
 	for i := range typ.NumField() {
@@ -103,6 +103,9 @@ func (f *field) bound(name string) (float64, bool) {
 func (f *field) allowed() string {
 	if words := f.oneOf(); len(words) > 0 {
 		return strings.Join(words, ", ")
+	}
+	if f.isOpen() {
+		return f.tag.Get("note")
 	}
 	note := f.tag.Get("note")
 	if note != "" {
