@@ -45,8 +45,8 @@ func (r *reader) check(s *Sweep) {
 			}
 		}
 	}
-	if err != nil {
-		r.Add(experiment, err) // what the probes have found already is said once
+	if err != nil && r.Err() == nil {
+		r.Add(experiment, err)
 	}
 	if r.Err() != nil {
 		return
