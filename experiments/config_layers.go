@@ -10,7 +10,7 @@ import (
 const envPrefix = "PKM_"
 
 // reservedEnv are the variables with that prefix that configure something else.
-func reservedEnv() []string { return []string{"PKM_BLAS"} }
+func reservedEnv() []string { return []string{"PKM_BLAS", "PKM_SERVER_TOKEN"} }
 
 // envName returns the environment variable of a full key.
 func envName(path string) string {

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// lockFolder takes a lock on a folder that the system gives back when the process ends,
+// LockFolder takes a lock on a folder that the system gives back when the process ends,
 // however it ends. held tells that another process has it.
-func lockFolder(dir string) (lock *os.File, held bool, err error) {
+func LockFolder(dir string) (lock *os.File, held bool, err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, false, err

@@ -59,7 +59,7 @@ type RunDir struct {
 
 // take locks the directory for this process.
 func (d *RunDir) take() error {
-	lock, held, err := lockFolder(d.path)
+	lock, held, err := LockFolder(d.path)
 	if err != nil {
 		return fmt.Errorf("lock run directory %s: %w", d.path, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"pkm/experiments"
+	"pkm/experiments/sweeps"
 	"pkm/internal/blas"
 	"pkm/internal/compute"
 	"pkm/training"
@@ -93,7 +94,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
-	root.AddCommand(c.initCommand(), c.schemaCommand())
+	root.AddCommand(c.initCommand(), c.schemaCommand(), c.sweepCommand(), c.workerCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)
@@ -116,6 +117,7 @@ func exitCode(err error) int {
 	var diverged *training.Diverged
 	var signal interrupted
 	var resume *experiments.ResumeError
+	var folder *sweeps.FolderError
 	switch {
 	case err == nil:
 		return exitOK
@@ -123,7 +125,7 @@ func exitCode(err error) int {
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):
 		return exitDiverged
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory), errors.As(err, &resume):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory), errors.As(err, &resume), errors.As(err, &folder):
 		return exitUsage
 	}
 	return exitFailed

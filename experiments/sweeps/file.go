@@ -145,3 +145,6 @@ func (r *reader) method(s *Sweep) {
 		}
 	}
 }
+
+// Sequential reports whether trials wait for results, so that only so many run at once.
+func (s *Sweep) Sequential() bool { return s.Method == "tpe" || s.EarlyTerminate.Type != "none" }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"pkm/experiments/sweeps"
+)
+
+// accessFlags are the flags with which a server is reached.
+type accessFlags struct{ server, tokenFile, ca string }
+
+func (a *accessFlags) add(cmd *cobra.Command, server string) {
+	cmd.Flags().StringVar(&a.server, "server", "", server)
+	cmd.Flags().StringVar(&a.tokenFile, "token-file", "", "file with the token that the server asks for (default: the variable "+sweeps.TokenVariable+")")
+	cmd.Flags().StringVar(&a.ca, "tls-ca", "", "certificate authorities of the server, in PEM (default: those of the system)")
+}
+
+// access reads the token.
+func (a *accessFlags) access(c *command) (sweeps.Access, error) {
+	access := sweeps.Access{URL: a.server, Token: c.variable(sweeps.TokenVariable), CA: a.ca}
+	if a.tokenFile != "" {
+		text, err := os.ReadFile(a.tokenFile)
+		if err != nil {
+			return access, usageError{fmt.Errorf("read the server's token: %w", err)}
+		}
+		access.Token = strings.TrimSpace(string(text))
+	}
+	return access, nil
+}
+
+func (c *command) workerCommand() *cobra.Command {
+	var flags accessFlags
+	var sweep, dir string
+	var untilStdinCloses bool
+	cmd := &cobra.Command{
+		Use:   "worker --server nats://HOST:PORT",
+		Short: "Take trials from a sweep's server until the sweep is over",
+		Long: "worker takes trials from the work queue of a sweep, one at a time, and runs them.\n" +
+			"SIGUSR1: it finishes the trial under way and ends. SIGTERM and SIGINT: it finishes the step\n" +
+			"under way, saves, hands the trial back and ends. Both are exit code 0.",
+		Example: "  pkm worker --server nats://coordinator:4222 --token-file token --dir /shared/sweeps/rates",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.server == "" {
+				return usageError{errors.New("worker: --server is missing, such as --server nats://coordinator:4222")}
+			}
+			access, err := flags.access(c)
+			if err != nil {
+				return err
+			}
+			engine, err := c.engine()
+			if err != nil {
+				return err
+			}
+			defer engine.Close()
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			ctx, orphaned := context.WithCancelCause(ctx)
+			defer orphaned(nil)
+			if untilStdinCloses {
+				go func() {
+					_, _ = io.Copy(io.Discard, c.in)
+					orphaned(errOrphaned)
+				}()
+			}
+			w := &sweeps.Worker{Sweep: sweep, Dir: dir, Engine: engine, Name: sweeps.WorkerName(), Log: func(format string, args ...any) {
+				fmt.Fprintf(c.errout, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+			}}
+			if w.Conn, err = sweeps.Connect(access, w.Name); err != nil {
+				return err
+			}
+			defer w.Conn.Close()
+			err = w.Run(ctx, usr1())
+			var signal interrupted
+			if errors.Is(err, errOrphaned) || errors.As(err, &signal) {
+				return nil // what it ran is handed back
+			}
+			return err
+		},
+	}
+	flags.add(cmd, "server of the sweep")
+	cmd.Flags().StringVar(&sweep, "sweep", "", "id of the sweep, where the server has several")
+	cmd.Flags().StringVar(&dir, "dir", ".", "folder of the sweep, as this machine sees it: runs go to its trials")
+	cmd.Flags().BoolVar(&untilStdinCloses, "until-stdin-closes", false, "end as after SIGTERM when standard input closes: a coordinator's own workers end with it")
+	return cmd
+}
+
+// errOrphaned ends a worker whose coordinator has ended.
+var errOrphaned = fmt.Errorf("standard input is closed: %w", context.Canceled)
+
+// usr1 returns a channel that SIGUSR1 closes.
+func usr1() <-chan struct{} {
+	signals, drain := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		<-signals
+		close(drain)
+	}()
+	return drain
+}

@@ -1,0 +1,414 @@
+package sweeps
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"pkm/experiments"
+)
+
+// Options are what a coordinator needs beside the sweep.
+type Options struct {
+	Dir         string // folder of the sweep
+	Resume      bool   // go on with the sweep in Dir
+	RetryFailed bool   // with Resume: make another attempt at trials that have failed
+	Server      Access // URL "": a server embedded in this process
+	Workers     int    // processes on this machine
+	// Worker returns the command of a worker, to which arguments and variables are added.
+	Worker func() *exec.Cmd
+	Lost   time.Duration // after which a worker that says nothing is given up
+	// Begun, if not nil, is called when the folder is this sweep's.
+	Begun func()
+	// Observe, if not nil, is called with every change, one at a time.
+	Observe func(Event)
+}
+
+// Event is a change of a sweep.
+type Event struct {
+	Table  *Table  // as it is now; of the coordinator, and not to be kept
+	Result *Result // that has ended a trial, or nil
+	Report *Report // or nil
+	Note   string  // or ""
+}
+
+// ahead is how many trials that depend on no result are drawn before those in front of them
+// are finished.
+const ahead = 64
+
+// coordinator draws trials and collects results.
+type coordinator struct {
+	sweep   *Sweep
+	options Options
+	queue   *queue
+	sampler sampler
+	table   *Table
+	stopped bool // no more trials are drawn, as one has failed
+	written time.Time
+}
+
+// Run runs a sweep to its end and returns its table, also beside an error. A sweep that is
+// killed, or interrupted through ctx, can be resumed; the error is then the cause of ctx.
+func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
+	d, lock, err := s.open(o)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if o.Begun != nil {
+		o.Begun()
+	}
+	access := o.Server
+	if access.URL == "" {
+		e, err := startServer(filepath.Join(o.Dir, "queue"))
+		if err != nil {
+			return nil, err
+		}
+		defer e.stop()
+		access = e.access
+	}
+	conn, err := Connect(access, "coordinator")
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	q, err := newQueue(conn, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.create(ctx, o.Lost); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(q.begin(ctx), q.forgetTasks(ctx)); err != nil {
+		return nil, err
+	}
+	c := &coordinator{sweep: s, options: o, queue: q, table: newTable(d)}
+	if c.sampler, err = s.newSampler(); err != nil {
+		return nil, err
+	}
+	if o.Observe == nil {
+		c.options.Observe = func(Event) {}
+	}
+	return c.table, c.run(ctx, access)
+}
+
+// open creates the folder of a sweep, or opens it to go on, and locks it.
+func (s *Sweep) open(o Options) (*Definition, *os.File, error) {
+	fail := func(format string, args ...any) (*Definition, *os.File, error) {
+		return nil, nil, &FolderError{o.Dir, fmt.Sprintf(format, args...)}
+	}
+	entries, err := os.ReadDir(o.Dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail("it cannot be read: %v", err)
+	}
+	old, unreadable := ReadDefinition(o.Dir)
+	var none *FolderError
+	switch {
+	case o.Resume && len(entries) > 0 && unreadable != nil:
+		return nil, nil, unreadable
+	case !o.Resume && unreadable == nil:
+		return fail("one is there; go on with it: --resume, or choose another folder with --out")
+	case !o.Resume && len(entries) > 0:
+		return fail("there is something else in it; choose another folder with --out")
+	case unreadable != nil && !errors.As(unreadable, &none):
+		return nil, nil, unreadable
+	}
+	if err := os.MkdirAll(o.Dir, 0o777); err != nil {
+		return fail("it cannot be created: %v", err)
+	}
+	lock, held, err := experiments.LockFolder(o.Dir)
+	if err != nil {
+		return fail("it cannot be locked: %v", err)
+	}
+	if held {
+		return fail("another process is running it")
+	}
+	id := strings.ToLower(rand.Text()[:10])
+	if old != nil {
+		id = old.ID
+	}
+	d, err := s.definition(id)
+	if err == nil && old != nil {
+		if difference := old.differs(d); difference != "" {
+			err = &FolderError{o.Dir, "it is another one: " + difference + "; choose another folder with --out"}
+		} else if d.Trials < old.Trials {
+			err = &FolderError{o.Dir, fmt.Sprintf("it is one of %d trials, now there would be %d: run_cap can grow only", old.Trials, d.Trials)}
+		}
+	}
+	if err == nil {
+		d.Server = withoutSecret(o.Server.URL)
+		err = d.write(o.Dir)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	return d, lock, nil
+}
+
+// message is something that a stream says.
+type message struct {
+	subject string
+	data    []byte
+}
+
+// run reads what is known, then draws trials and waits for results until all are there.
+func (c *coordinator) run(parent context.Context, access Access) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	messages, caughtUp, failed := make(chan message), make(chan struct{}), make(chan error, 1)
+	go func() {
+		err := c.queue.known(ctx, func(subject string, data []byte) error {
+			select {
+			case messages <- message{subject, data}:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}, func() { close(caughtUp) })
+		failed <- err
+	}()
+	for known := false; !known; {
+		select {
+		case m := <-messages:
+			if _, err := c.learn(m); err != nil {
+				return err
+			}
+		case <-caughtUp:
+			known = true
+		case err := <-failed:
+			return err
+		}
+	}
+	c.settle()
+	reports := make(chan Report, 64)
+	progress, err := c.queue.conn.Subscribe(c.queue.subject("progress"), func(m *nats.Msg) {
+		var r Report
+		if json.Unmarshal(m.Data, &r) == nil {
+			select {
+			case reports <- r:
+			default: // the next one says more
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listen for progress: %w", err)
+	}
+	defer progress.Unsubscribe()
+	workers := &localWorkers{options: c.options, access: access, id: c.queue.id, notes: make(chan string, 64)}
+	if err := c.reissue(ctx); err != nil {
+		return err
+	}
+	if !c.table.over() {
+		workers.start()
+		defer workers.stop()
+	}
+	for {
+		if err := c.issue(ctx); err != nil {
+			return err
+		}
+		if err := c.write(false); err != nil {
+			return err
+		}
+		if c.over() {
+			break
+		}
+		select {
+		case m := <-messages:
+			r, err := c.learn(m)
+			if err != nil {
+				return err
+			}
+			if r != nil {
+				if err := c.ended(ctx, r); err != nil {
+					return err
+				}
+			}
+		case r := <-reports:
+			c.options.Observe(Event{Table: c.table, Report: &r})
+		case note := <-workers.notes:
+			c.options.Observe(Event{Table: c.table, Note: note})
+		case err := <-workers.failed():
+			return errors.Join(err, c.write(true))
+		case err := <-failed:
+			return errors.Join(err, c.write(true))
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), c.write(true))
+		}
+	}
+	if err := c.queue.publish(ctx, c.queue.subject("over"), struct{}{}); err != nil {
+		return err
+	}
+	return c.finish(ctx)
+}
+
+// finish waits for nothing: it says how the sweep ended.
+func (c *coordinator) finish(ctx context.Context) error {
+	if err := c.write(true); err != nil {
+		return err
+	}
+	if c.stopped {
+		if err := c.queue.forgetTasks(ctx); err != nil {
+			return err
+		}
+		for _, row := range c.table.Rows {
+			if row.State() == Failed {
+				return fmt.Errorf("the sweep is stopped, as on_failure says: trial %d failed: %s", row.Trial.Number, row.Result.Message)
+			}
+		}
+	}
+	return nil
+}
+
+// learn takes up what a stream says. It returns a result that was not known.
+func (c *coordinator) learn(m message) (*Result, error) {
+	parts := strings.Split(m.subject, ".") // pkm, id, trial or result, number, attempt
+	switch {
+	case len(parts) == 4 && parts[2] == "trial":
+		var t Trial
+		if err := json.Unmarshal(m.data, &t); err != nil {
+			return nil, fmt.Errorf("read %s: %w", m.subject, err)
+		}
+		return nil, c.table.add(&t)
+	case len(parts) == 5 && parts[2] == "result":
+		var r Result
+		if err := json.Unmarshal(m.data, &r); err != nil {
+			return nil, fmt.Errorf("read %s: %w", m.subject, err)
+		}
+		if strconv.Itoa(r.Trial) != parts[3] || r.Trial >= len(c.table.Rows) {
+			return nil, fmt.Errorf("read %s: a result of trial %d, which was not drawn", m.subject, r.Trial)
+		}
+		row := c.table.Rows[r.Trial]
+		if row.Result != nil && row.Result.Attempt >= r.Attempt {
+			return nil, nil
+		}
+		row.Result = &r
+		return &r, nil
+	}
+	return nil, nil
+}
+
+// settle finds the trials that are finished among those that are known, and with
+// RetryFailed takes back that those have failed that have.
+func (c *coordinator) settle() {
+	for _, row := range c.table.Rows {
+		if row.Result == nil {
+			continue
+		}
+		row.attempt = row.Result.Attempt
+		if row.Result.State == Failed && row.Trial.Fault == "" && (row.attempt <= c.sweep.Retries || c.options.RetryFailed) {
+			continue
+		}
+		row.finished = true
+	}
+	c.copyResults()
+}
+
+// reissue makes an attempt at every trial that is drawn and not finished.
+func (c *coordinator) reissue(ctx context.Context) error {
+	for _, row := range c.table.Rows {
+		if row.finished || row.Trial.CopyOf >= 0 {
+			continue
+		}
+		attempt := 1
+		if row.Result != nil {
+			attempt = row.Result.Attempt + 1
+		}
+		if err := c.attempt(ctx, row, attempt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempt puts a trial into the work queue.
+func (c *coordinator) attempt(ctx context.Context, row *Row, attempt int) error {
+	if row.Trial.Fault != "" {
+		r := &Result{Trial: row.Trial.Number, State: Failed, Message: row.Trial.Fault}
+		return c.queue.publish(ctx, c.queue.subject("result", r.Trial, r.Attempt), r)
+	}
+	row.attempt = attempt
+	return c.queue.publish(ctx, c.queue.subject("task"), &Task{Trial: *row.Trial, Attempt: attempt})
+}
+
+// ended takes up a result: the trial is finished, or another attempt is made.
+func (c *coordinator) ended(ctx context.Context, r *Result) error {
+	row := c.table.Rows[r.Trial]
+	if r.State == Failed && r.Attempt <= c.sweep.Retries && row.Trial.Fault == "" && !c.stopped {
+		c.options.Observe(Event{Table: c.table, Note: fmt.Sprintf("trial %d: attempt %d failed: %s", r.Trial, r.Attempt, r.Message)})
+		return c.attempt(ctx, row, r.Attempt+1)
+	}
+	row.finished = true
+	c.copyResults()
+	c.options.Observe(Event{Table: c.table, Result: r})
+	if r.State == Failed && c.sweep.OnFailure == "stop" {
+		c.stopped = true
+	}
+	return nil
+}
+
+// copyResults gives trials that repeat an earlier one its result.
+func (c *coordinator) copyResults() {
+	for _, row := range c.table.Rows {
+		if i := row.Trial.CopyOf; i >= 0 && c.table.Rows[i].finished {
+			r := *c.table.Rows[i].Result
+			r.Trial, r.Seconds = row.Trial.Number, 0
+			row.Result, row.finished = &r, true
+		}
+	}
+}
+
+// issue draws the trials that can be drawn now.
+func (c *coordinator) issue(ctx context.Context) error {
+	t := len(c.table.Rows)
+	for ; t < c.sweep.Trials && !c.stopped; t++ {
+		done := c.table.leading()
+		if c.sweep.sees(c.sampler, t) > done || t >= done+ahead {
+			return nil
+		}
+		var trials []*Trial
+		var results []*Result
+		for _, row := range c.table.Rows {
+			trials, results = append(trials, row.Trial), append(results, row.Result)
+		}
+		trial, err := c.sweep.draw(c.sampler, t, trials, results)
+		if err != nil {
+			return err
+		}
+		if err := c.queue.publish(ctx, c.queue.subject("trial", t), trial); err != nil {
+			return err
+		}
+		if err := c.table.add(trial); err != nil {
+			return err
+		}
+		if trial.CopyOf >= 0 {
+			c.copyResults()
+			continue
+		}
+		if err := c.attempt(ctx, c.table.Rows[t], 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// over reports whether there is nothing to wait for.
+func (c *coordinator) over() bool { return c.stopped || c.table.over() }
+
+// write writes the table's files, at most every second unless it is due.
+func (c *coordinator) write(due bool) error {
+	if now := time.Now(); due || now.Sub(c.written) >= time.Second {
+		c.written = now
+		return c.table.write(c.options.Dir)
+	}
+	return nil
+}

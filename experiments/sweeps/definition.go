@@ -1,0 +1,163 @@
+package sweeps
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"pkm/experiments"
+	"pkm/internal/atomicfile"
+)
+
+// definitionName is the file in a sweep's folder that says which sweep it is.
+const definitionName = "sweep.json"
+
+// Definition is what a folder knows of its sweep.
+type Definition struct {
+	ID         string   `json:"id"`
+	PkmVersion string   `json:"pkm_version"`
+	File       string   `json:"file"` // path of the sweep file
+	Method     string   `json:"method"`
+	Metric     Metric   `json:"metric"`
+	Trials     int      `json:"trials"`
+	Parameters []string `json:"parameters"` // full keys
+	Server     string   `json:"server,omitempty"`
+	// Space is all that the trials' configurations follow from, a line for each key. A sweep
+	// whose lines differ is another.
+	Space []SpaceLine `json:"space"`
+}
+
+// SpaceLine is a key of a sweep file or of its experiment, and what it says.
+type SpaceLine struct {
+	Key  string `json:"key"`
+	Says string `json:"says"`
+}
+
+// definition returns that of the sweep.
+func (s *Sweep) definition(id string) (*Definition, error) {
+	d := &Definition{ID: id, PkmVersion: experiments.Version(), File: s.Path, Method: s.Method, Metric: s.Metric, Trials: s.Trials}
+	say := func(key, format string, args ...any) {
+		d.Space = append(d.Space, SpaceLine{key, fmt.Sprintf(format, args...)})
+	}
+	say("method", "%s", s.Method)
+	say("seed", "%d", s.Seed)
+	if s.Method == "tpe" || s.EarlyTerminate.Type != "none" {
+		say("concurrency", "%d", s.Concurrency)
+	}
+	switch s.Method {
+	case "tpe":
+		say("startup_trials", "%d", s.StartupTrials)
+	case "cmaes":
+		say("population", "%d", s.Population)
+	}
+	if s.Method == "tpe" || s.Method == "cmaes" {
+		say("metric", "%s, %s", s.Metric.Goal, s.Metric.Name)
+	}
+	say("early_terminate", "%s", s.EarlyTerminate)
+	for _, p := range s.Space {
+		d.Parameters = append(d.Parameters, p.Key)
+		say("parameters."+p.Key, "%s", p)
+	}
+	// The experiment is what the typical trial makes of it.
+	config, err := s.Config(s.typical())
+	if err != nil {
+		return nil, err
+	}
+	text, err := config.YAML()
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		say("experiment", "%s", strings.TrimSuffix(line, "\n"))
+	}
+	return d, nil
+}
+
+// String describes the parameter's values and conditions whole.
+func (p *Parameter) String() string {
+	text := ""
+	switch p.Distribution {
+	case "categorical", "constant":
+		text = strings.Join(p.Values, ", ")
+	case "normal", "log_normal":
+		text = fmt.Sprintf("%s, mu %g, sigma %g", p.Distribution, p.Mu, p.Sigma)
+	case "q_uniform":
+		text = fmt.Sprintf("q_uniform from %g to %g by %g", p.Min, p.Max, p.Q)
+	default:
+		text = fmt.Sprintf("%s from %g to %g", p.Distribution, p.Min, p.Max)
+	}
+	for _, c := range p.When {
+		text += fmt.Sprintf(", when %s is %s", c.Key, strings.Join(c.Values, " or "))
+	}
+	return text
+}
+
+// String describes the rule whole.
+func (e EarlyTerminate) String() string {
+	switch e.Type {
+	case "median":
+		return fmt.Sprintf("median, from step %d, every %d, of at least %d trials", e.MinSteps, e.Every, e.MinTrials)
+	case "asha":
+		return fmt.Sprintf("asha, from step %d, eta %d", e.MinSteps, e.Eta)
+	case "hyperband":
+		return fmt.Sprintf("hyperband, from step %d, eta %d, %d brackets", e.MinSteps, e.Eta, e.Brackets)
+	}
+	return "none"
+}
+
+// differs returns a line that says how another sweep differs, or "".
+func (d *Definition) differs(other *Definition) string {
+	for i := range max(len(d.Space), len(other.Space)) {
+		was, is := SpaceLine{Says: "nothing"}, SpaceLine{Says: "nothing"}
+		if i < len(d.Space) {
+			was = d.Space[i]
+		}
+		if i < len(other.Space) {
+			is = other.Space[i]
+		}
+		if was == is {
+			continue
+		}
+		if was.Key == is.Key {
+			return fmt.Sprintf("%s: it began with %q, now it would be %q", was.Key, strings.TrimSpace(was.Says), strings.TrimSpace(is.Says))
+		}
+		return fmt.Sprintf("it began with %s (%s), now there would be %s (%s)", was.Key, strings.TrimSpace(was.Says), is.Key, strings.TrimSpace(is.Says))
+	}
+	return ""
+}
+
+// ReadDefinition reads that of the sweep in the folder dir.
+func ReadDefinition(dir string) (*Definition, error) {
+	text, err := os.ReadFile(filepath.Join(dir, definitionName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &FolderError{Dir: dir, Fault: "there is no sweep in it (no " + definitionName + ")"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read sweep %s: %w", dir, err)
+	}
+	var d Definition
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, &FolderError{Dir: dir, Fault: definitionName + " cannot be read: " + err.Error()}
+	}
+	return &d, nil
+}
+
+func (d *Definition) write(dir string) error {
+	_, err := atomicfile.Write(filepath.Join(dir, definitionName), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(d)
+	})
+	return err
+}
+
+// FolderError reports a folder in which a sweep cannot be begun or gone on with.
+type FolderError struct{ Dir, Fault string }
+
+func (e *FolderError) Error() string { return fmt.Sprintf("sweep in %s: %s", e.Dir, e.Fault) }

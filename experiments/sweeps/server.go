@@ -1,0 +1,89 @@
+package sweeps
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Access is what it takes to reach a server.
+type Access struct {
+	URL   string // such as nats://host:4222, or tls://
+	Token string // or ""
+	CA    string // file of the certificate authorities to trust, or "": the system's
+}
+
+// embedded is a server within the process of the coordinator, that listens on the loopback
+// interface and keeps what it is told in a folder, synchronously: what it has
+// acknowledged survives a power cut.
+type embedded struct {
+	server *server.Server
+	access Access
+}
+
+// startServer starts a server in the folder dir.
+func startServer(dir string) (*embedded, error) {
+	token := rand.Text()
+	s, err := server.NewServer(&server.Options{ServerName: "pkm", Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: token,
+		JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true})
+	if err != nil {
+		return nil, fmt.Errorf("start the work queue in %s: %w", dir, err)
+	}
+	go s.Start()
+	if !s.ReadyForConnections(20 * time.Second) {
+		s.Shutdown()
+		return nil, fmt.Errorf("start the work queue in %s: the server does not answer", dir)
+	}
+	return &embedded{s, Access{URL: s.ClientURL(), Token: token}}, nil
+}
+
+// stop ends the server; what it holds is on disk.
+func (e *embedded) stop() {
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+}
+
+// Connect connects to a server, and goes on trying where it is lost later.
+func Connect(a Access, name string) (*nats.Conn, error) {
+	options := []nats.Option{nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(5 * time.Second),
+		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2)}
+	if a.Token != "" {
+		options = append(options, nats.Token(a.Token))
+	}
+	fail := func(err error) (*nats.Conn, error) {
+		return nil, fmt.Errorf("connect to the server %s: %w", withoutSecret(a.URL), err)
+	}
+	if a.CA != "" {
+		text, err := os.ReadFile(a.CA)
+		if err != nil {
+			return fail(err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(text) {
+			return fail(fmt.Errorf("%s holds no certificate in PEM", a.CA))
+		}
+		options = append(options, nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}))
+	}
+	conn, err := nats.Connect(a.URL, options...)
+	if err != nil {
+		return fail(err)
+	}
+	return conn, nil
+}
+
+// withoutSecret returns a URL without user, password or token.
+func withoutSecret(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "(an address that cannot be read)"
+	}
+	u.User = nil
+	return u.String()
+}

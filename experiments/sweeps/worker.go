@@ -1,0 +1,173 @@
+package sweeps
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pkm/experiments"
+	"pkm/internal/compute"
+)
+
+// maxDeliveries bounds how often a task is delivered: one that so many workers have died of,
+// or handed back, has failed.
+const maxDeliveries = 50
+
+// Worker takes trials from a sweep's work queue, one at a time.
+type Worker struct {
+	Conn   *nats.Conn
+	Sweep  string // its id; "": the only one on the server
+	Dir    string // folder of the sweep, as this machine sees it
+	Engine compute.Engine
+	Name   string // such as host/process
+	Log    func(format string, args ...any)
+}
+
+// Run works until the coordinator says that the sweep is over, or drain is closed: then the
+// trial under way is finished, and none is taken. When ctx is done the step under way is
+// finished, the trial's state saved, and the task handed back at once; the error is then the
+// cause of ctx. A worker that dies has its task delivered to another after the time that
+// the coordinator has set.
+func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
+	js, err := jetstream.New(w.Conn)
+	if err != nil {
+		return fmt.Errorf("open the work queue: %w", err)
+	}
+	if w.Sweep == "" {
+		if w.Sweep, err = onlySweep(ctx, js); err != nil {
+			return err
+		}
+	}
+	q := &queue{w.Conn, js, w.Sweep}
+	opening, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	consumer, err := js.Consumer(opening, q.tasks(), "workers")
+	if err != nil {
+		return fmt.Errorf("open the work queue of sweep %s: %w", w.Sweep, err)
+	}
+	beat := consumer.CachedInfo().Config.AckWait / 4
+	for {
+		select {
+		case <-drain:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		default:
+		}
+		m, err := consumer.Next(jetstream.FetchMaxWait(500 * time.Millisecond))
+		if err == nil {
+			if err := w.work(ctx, q, m, beat); err != nil {
+				return err
+			}
+			continue
+		}
+		if over, _ := q.isOver(ctx); over {
+			return nil
+		}
+		if !errors.Is(err, nats.ErrTimeout) { // the server is away, or comes back
+			select {
+			case <-time.After(500 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// onlySweep returns the id of the sweep on a server that has one.
+func onlySweep(ctx context.Context, js jetstream.JetStream) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	var ids []string
+	names := js.StreamNames(ctx)
+	for name := range names.Name() {
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(name, "pkm-"), "-tasks"); ok && strings.HasPrefix(name, "pkm-") {
+			ids = append(ids, id)
+		}
+	}
+	switch err := names.Err(); {
+	case err != nil && !errors.Is(err, jetstream.ErrEndOfData):
+		return "", fmt.Errorf("look for a sweep on the server: %w", err)
+	case len(ids) == 0:
+		return "", errors.New("look for a sweep on the server: there is none yet; start it with pkm sweep FILE --server")
+	case len(ids) > 1:
+		return "", fmt.Errorf("look for a sweep on the server: there are %d (%s); name one with --sweep", len(ids), strings.Join(ids, ", "))
+	}
+	return ids[0], nil
+}
+
+// work does one task. Its error is that of ctx; the task is then handed back.
+func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.Duration) error {
+	var task Task
+	if err := json.Unmarshal(m.Data(), &task); err != nil {
+		w.Log("a task that cannot be read is left out: %v", err)
+		return m.Term()
+	}
+	quiet := make(chan struct{})
+	defer close(quiet)
+	go func() {
+		for {
+			select {
+			case <-time.After(beat):
+				_ = m.InProgress() // where the server is away the next one reaches it
+			case <-quiet:
+				return
+			}
+		}
+	}()
+	var r *Result
+	if meta, err := m.Metadata(); err == nil && meta.NumDelivered > maxDeliveries {
+		r = &Result{Trial: task.Trial.Number, Attempt: task.Attempt, State: Failed, Message: fmt.Sprintf("%d workers died of it or handed it back", maxDeliveries)}
+	} else {
+		w.Log("trial %d, attempt %d", task.Trial.Number, task.Attempt)
+		r, err = execute(ctx, w.Dir, &task, w.Engine, w.reporter(q, &task))
+		if err != nil {
+			if nak := m.Nak(); nak == nil && w.Conn.IsConnected() {
+				_ = w.Conn.FlushTimeout(5 * time.Second)
+			}
+			w.Log("trial %d is handed back: %v", task.Trial.Number, err)
+			return err
+		}
+	}
+	r.Worker = w.Name
+	if err := q.publish(ctx, q.subject("result", r.Trial, r.Attempt), r); err != nil {
+		return err
+	}
+	acknowledging, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	if err := m.DoubleAck(acknowledging); err != nil {
+		w.Log("trial %d: its end is not acknowledged, so it is delivered again, and found done: %v", r.Trial, err)
+	}
+	return nil
+}
+
+// reporter says how far a trial is, at most twice a second.
+func (w *Worker) reporter(q *queue, task *Task) func(experiments.Progress) {
+	var next time.Time
+	return func(p experiments.Progress) {
+		now := time.Now()
+		if now.Before(next) {
+			return
+		}
+		next = now.Add(500 * time.Millisecond)
+		text, err := json.Marshal(Report{Worker: w.Name, Trial: task.Trial.Number, Attempt: task.Attempt, Step: p.Step, Steps: p.Steps, Loss: experiments.Figure(p.Loss)})
+		if err == nil {
+			_ = w.Conn.Publish(q.subject("progress"), text) // nobody may be listening
+		}
+	}
+}
+
+// WorkerName returns the name of this process among workers.
+func WorkerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
