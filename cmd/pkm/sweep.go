@@ -23,8 +23,8 @@ func (c *command) sweepCommand() *cobra.Command {
 		Short: "Run an experiment with many parameters and compare what comes of it",
 		Long: "sweep runs the trials that a sweep file describes on processes of this machine, or of others\n" +
 			"(pkm worker) with --server, and keeps their table in results.csv and results.parquet.",
-		Example: "  pkm sweep experiments/configs/sweep-digits.yaml --workers 2\n" +
-			"  pkm sweep experiments/configs/sweep-digits.yaml --out sweeps/rates --resume\n" +
+		Example: "  pkm sweep experiments/configs/sweeps/learning-rate.yaml --workers 2\n" +
+			"  pkm sweep experiments/configs/sweeps/learning-rate.yaml --out sweeps/rates --resume\n" +
 			"  pkm sweep best sweeps/rates",
 		Args: atLeast(1, "a sweep file"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {

@@ -118,9 +118,16 @@ func showSweep(out io.Writer, dir string, r *sweeps.Results) error {
 	return nil
 }
 
-// printTrials prints the first n rows: trial, state, metric, the parameters and the time.
+// printTrials prints the first n rows: trial, state, metric, the parameters in which trials differ,
+// and the time.
 func printTrials(out io.Writer, r *sweeps.Results, rows [][]string, n int) error {
-	names := append([]string{"trial", "state", r.Metric.Name}, r.Parameters...)
+	names := []string{"trial", "state", r.Metric.Name}
+	for _, p := range r.Parameters {
+		i := r.Column(p)
+		if len(r.Rows) < 2 || i >= 0 && slices.ContainsFunc(r.Rows, func(row []string) bool { return row[i] != r.Rows[0][i] }) {
+			names = append(names, p)
+		}
+	}
 	names = append(names, "attempt", "seconds")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(names, "\t"))

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,14 +95,3 @@ func (c *command) workerCommand() *cobra.Command {
 
 // errOrphaned ends a worker whose coordinator has ended.
 var errOrphaned = fmt.Errorf("standard input is closed: %w", context.Canceled)
-
-// usr1 returns a channel that SIGUSR1 closes.
-func usr1() <-chan struct{} {
-	signals, drain := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(signals, syscall.SIGUSR1)
-	go func() {
-		<-signals
-		close(drain)
-	}()
-	return drain
-}

@@ -156,8 +156,3 @@ func (d *Definition) write(dir string) error {
 	})
 	return err
 }
-
-// FolderError reports a folder in which a sweep cannot be begun or gone on with.
-type FolderError struct{ Dir, Fault string }
-
-func (e *FolderError) Error() string { return fmt.Sprintf("sweep in %s: %s", e.Dir, e.Fault) }

@@ -101,7 +101,7 @@ func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, pro
 		progress(p)
 	}}
 	for {
-		resume, err := t.begun(path)
+		resume, err := begun(path)
 		if err != nil {
 			return err
 		}
@@ -144,11 +144,15 @@ func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, pro
 	}
 }
 
-// begun reports whether there is a run at path to resume. What is there without a
-// manifest was left by a process that died at once, and is removed.
-func (t *Trial) begun(path string) (bool, error) {
+// begun reports whether there is a run at path to resume. What is there without a manifest
+// was left by a process that died while it removed a run, and is removed. An empty folder
+// is left alone: a run may be beginning there.
+func begun(path string) (bool, error) {
 	if _, err := os.Stat(filepath.Join(path, "manifest.json")); err == nil {
 		return true, nil
+	}
+	if entries, err := os.ReadDir(path); err != nil || len(entries) == 0 {
+		return false, nil
 	}
 	return false, os.RemoveAll(path)
 }

@@ -48,6 +48,19 @@ func TestWrongSweepFiles(t *testing.T) {
 	}
 }
 
+// The sweep files that are shipped can be run.
+func TestShippedSweepFiles(t *testing.T) {
+	files, err := filepath.Glob("../configs/sweeps/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		if _, err := Read(file, nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // faults returns the faults joined in err.
 func faults(t *testing.T, err error) (out []*experiments.ConfigError) {
 	t.Helper()
