@@ -4,11 +4,13 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -179,4 +181,45 @@ func TestSweepCommandLine(t *testing.T) {
 			t.Errorf("%v: exit code %d\n%s", test.args, code, errout)
 		}
 	}
+}
+
+// A server that goes away for a while and comes back loses nothing.
+func TestSweepOutlivesAServersRestart(t *testing.T) {
+	options := server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoSigs: true, NoLog: true}
+	begin := func() *server.Server {
+		o := options
+		s, err := server.NewServer(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		if !s.ReadyForConnections(10 * time.Second) {
+			t.Fatal("the server does not come up")
+		}
+		return s
+	}
+	s := begin()
+	url := s.ClientURL()
+	options.Port = s.Addr().(*net.TCPAddr).Port
+	trials := 24
+	if testing.Short() {
+		trials = 8
+	}
+	file := sweepFiles(t, slow, fmt.Sprintf(ashaSweep, trials))
+	alone := filepath.Join(t.TempDir(), "alone")
+	if p := start(t, "sweep", file, "--workers", "2", "--out", alone); p.wait(t) != exitOK {
+		t.Fatal(p.output())
+	}
+	dir := filepath.Join(t.TempDir(), "restarted")
+	p := start(t, "sweep", file, "--server", url, "--workers", "2", "--out", dir, "--lost-after", "2s")
+	until(t, "a result", func() bool { return strings.Contains(p.output(), "3/") })
+	s.Shutdown()
+	s.WaitForShutdown()
+	time.Sleep(3 * time.Second)
+	s = begin()
+	defer s.Shutdown()
+	if code := p.wait(t); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, p.output())
+	}
+	same(t, "restarted", results(t, dir), results(t, alone))
 }
