@@ -223,3 +223,28 @@ func TestSweepOutlivesAServersRestart(t *testing.T) {
 	}
 	same(t, "restarted", results(t, dir), results(t, alone))
 }
+
+// A trial whose parameters exclude one another has failed before it begins, and only it.
+func TestSweepWithImpossibleTrials(t *testing.T) {
+	file := sweepFiles(t, quick, "method: random\nrun_cap: 8\nretries: 1\nmetric: {name: network.query_loss}\nparameters:\n  data.train: {values: [10, 30]}\n  training.batch_size: {values: [0, 20]}\n")
+	dir := filepath.Join(t.TempDir(), "impossible")
+	for _, args := range [][]string{nil, {"--resume", "--retry-failed"}} {
+		p := start(t, append([]string{"sweep", file, "--workers", "1", "--out", dir}, args...)...)
+		if code := p.wait(t); code != exitOK {
+			t.Fatalf("exit code %d\n%s", code, p.output())
+		}
+	}
+	rows, failed := results(t, dir), 0
+	for i, state := range column(rows, "state") {
+		impossible := column(rows, "data.train")[i] == "10" && column(rows, "training.batch_size")[i] == "20"
+		if impossible {
+			failed++
+		}
+		if (state == "failed") != impossible || impossible && !strings.Contains(column(rows, "message")[i], "more than the 10 training samples") {
+			t.Errorf("%q", rows[i+1])
+		}
+	}
+	if failed == 0 || failed == 8 {
+		t.Errorf("%d of 8 trials are impossible", failed)
+	}
+}

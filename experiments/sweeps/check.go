@@ -19,7 +19,8 @@ func (s *Sweep) config(u []float64, data bool) (*experiments.Config, error) {
 // read only where a parameter has to do with it.
 func (r *reader) check(s *Sweep) {
 	experiment := r.key("experiment")
-	first, err := s.config(s.typical(), true)
+	s.example = s.typical()
+	first, err := s.config(s.example, true)
 	var fault *experiments.ConfigError
 	if errors.As(err, &fault) && fault.File == s.Experiment && fault.Fault == "no such file" {
 		r.Fail(experiment, experiments.ConfigError{Key: "experiment", Found: s.Experiment, Fault: "which is no file", Nearest: fault.Nearest, Allowed: "a configuration, relative to the sweep file", Err: err})
@@ -37,7 +38,7 @@ func (r *reader) check(s *Sweep) {
 				break
 			}
 			point[i] = u
-			if _, err := s.config(point, dataMatters(p.Key)); err != nil {
+			if _, err := s.config(point, dataMatters(p.Key)); err != nil && !s.possible(i, u) {
 				r.Add(p.place, err)
 				if p.numeric() {
 					break // the other end is likely to say it again
@@ -46,7 +47,9 @@ func (r *reader) check(s *Sweep) {
 		}
 	}
 	if err != nil && r.Err() == nil {
-		r.Add(experiment, err)
+		if first = s.anyConfig(); first == nil {
+			r.Add(experiment, err)
+		}
 	}
 	if r.Err() != nil {
 		return
@@ -76,6 +79,37 @@ func (r *reader) check(s *Sweep) {
 			}
 		}
 	}
+}
+
+// others is how many points are tried where the typical one is impossible.
+const others = 20
+
+// possible reports whether parameter i may take its value at u in some trial: a value that is
+// impossible beside typical ones may be right beside others. A grid has no impossible points.
+func (s *Sweep) possible(i int, u float64) bool {
+	for k := range others {
+		point := uniform(stream(0, k), len(s.Space))
+		point[i] = u
+		if s.Method == "grid" || s.Space.At(point).Values[i] == "" {
+			continue
+		}
+		if _, err := s.config(point, dataMatters(s.Space[i].Key)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// anyConfig makes the example a point that is possible, and returns its configuration, or nil.
+func (s *Sweep) anyConfig() *experiments.Config {
+	for k := range others {
+		point := uniform(stream(0, k), len(s.Space))
+		if c, err := s.config(point, true); err == nil && s.Method != "grid" {
+			s.example = point
+			return c
+		}
+	}
+	return nil
 }
 
 // inFile reports whether all faults lie in the sweep file.

@@ -49,8 +49,8 @@ type coordinator struct {
 	queue   *queue
 	sampler sampler
 	table   *Table
-	stopped bool // no more trials are drawn, as one has failed
-	written time.Time
+	stopped bool      // no more trials are drawn, as one has failed
+	next    time.Time // that the table's files are written, unless it is due
 }
 
 // Run runs a sweep to its end and returns its table, also beside an error. A sweep that is
@@ -347,11 +347,15 @@ func (c *coordinator) issue(ctx context.Context) error {
 // over reports whether there is nothing to wait for.
 func (c *coordinator) over() bool { return c.stopped || c.table.over() }
 
-// write writes the table's files, at most every second unless it is due.
+// write writes the table's files, at most every second and for a tenth of the time unless
+// it is due.
 func (c *coordinator) write(due bool) error {
-	if now := time.Now(); due || now.Sub(c.written) >= time.Second {
-		c.written = now
-		return c.table.write(c.options.Dir)
+	start := time.Now()
+	if !due && start.Before(c.next) {
+		return nil
 	}
-	return nil
+	err := c.table.write(c.options.Dir)
+	end := time.Now()
+	c.next = end.Add(max(time.Second, 10*end.Sub(start)))
+	return err
 }

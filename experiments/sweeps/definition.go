@@ -63,8 +63,8 @@ func (s *Sweep) definition(id string) (*Definition, error) {
 		d.Parameters = append(d.Parameters, p.Key)
 		say("parameters."+p.Key, "%s", p)
 	}
-	// The experiment is what the typical trial makes of it.
-	config, err := s.Config(s.typical())
+	// The experiment is what one trial makes of it.
+	config, err := s.Config(s.example)
 	if err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ type Sweep struct {
 	OnFailure      string
 
 	environ []string
+	example []float64 // a point whose configuration is possible
 }
 
 // Read reads the sweep file at path and checks it: keys and values with the rules of
