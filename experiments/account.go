@@ -35,8 +35,7 @@ type recorded[T graphs.Float] struct {
 // account fills the machines. Memory: n·C·P for each and a block of n queries, and the weights
 // of a segment.
 func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], save *saver[T]) error {
-	a := &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]),
-		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries.inputs}}
+	a := e.newAccountant(loop)
 	trajectory := training.Trajectory{Dir: filepath.Join(e.dir.path, "trajectory")}
 	starts, err := trajectory.Steps()
 	if err != nil {
@@ -81,6 +80,11 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 	return nil
 }
 
+func (e *experiment[T]) newAccountant(loop *training.Loop[T]) *accountant[T] {
+	return &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]),
+		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries.inputs}}
+}
+
 // begin turns to a block of queries.
 func (a *accountant[T]) begin(i int, block queryBlock) error {
 	a.block, a.backward, a.after = i, nil, nil
@@ -105,7 +109,12 @@ func (a *accountant[T]) segment(ctx context.Context, trajectory training.Traject
 	if _, err := training.Replay(ctx, a.loop, trajectory, start, end, segment); err != nil {
 		return err
 	}
-	for i, step := range slices.Backward(segment.steps) {
+	return a.steps(ctx, start, segment.steps)
+}
+
+// steps accounts for replayed steps, the first of which is start.
+func (a *accountant[T]) steps(ctx context.Context, start int, steps []recorded[T]) error {
+	for i, step := range slices.Backward(steps) {
 		if err := a.step(start+i, step); err != nil {
 			return fmt.Errorf("account for step %d: %w", start+i, err)
 		}

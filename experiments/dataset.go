@@ -38,6 +38,22 @@ type Samples struct {
 // Count returns the number of samples.
 func (s *Samples) Count() int { return len(s.Indices) }
 
+// rows returns count samples from first on, without copying.
+func (s *Samples) rows(first, count int) *Samples {
+	part := &Samples{Indices: s.Indices[first : first+count]}
+	n := s.Count()
+	if d := len(s.Inputs) / n; d > 0 {
+		part.Inputs = s.Inputs[first*d : (first+count)*d]
+	}
+	if s.Labels != nil {
+		part.Labels = s.Labels[first : first+count]
+	}
+	if d := len(s.Targets) / n; d > 0 {
+		part.Targets = s.Targets[first*d : (first+count)*d]
+	}
+	return part
+}
+
 // outputs returns the number of the chosen classes, or of all, or of numbers to predict.
 func (d *Dataset) outputs(classes []int) int {
 	switch {

@@ -32,6 +32,9 @@ type Options struct {
 	Begun func(dir string)
 	// Progress, if not nil, is called after every step.
 	Progress func(Progress)
+	// Distribute, if not nil, has the account of the path done in parts by others, from the checkpoints of
+	// the run; see [Job]. This process then only trains, and adds up what it gets.
+	Distribute func(ctx context.Context, job Job) ([]PartFiles, error)
 }
 
 // Execute runs an experiment: it trains the network of the configuration, builds
@@ -148,15 +151,18 @@ func (e *experiment[T]) phase(name string, do func() error) error {
 	return err
 }
 
-// prepare draws the samples, builds network and machines and writes what is known
-// before training.
-func (e *experiment[T]) prepare(data *Dataset) (err error) {
+// build draws the samples and builds network and machines. Of the queries it takes count from first
+// on; a count of 0 is all.
+func (e *experiment[T]) build(data *Dataset, first, count int) (err error) {
 	c := e.config
 	if e.train, e.query, e.classes, err = data.Split(uint64(c.Seed), c.Data.Train, c.Data.Query, c.Data.Classes); err != nil {
 		return err
 	}
 	if e.altered, err = c.Data.alter(uint64(c.Seed), e.train, e.query, e.classes); err != nil {
 		return err
+	}
+	if count > 0 {
+		e.query = e.query.rows(first, count)
 	}
 	e.inputs = narrow[T](e.train.Inputs)
 	if e.targets, err = targetsOf[T](c.Loss.Kind, e.train, e.classes); err != nil {
@@ -173,6 +179,16 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	e.tracker.streams = c.Training.Optimizer.plain()
+	return nil
+}
+
+// prepare builds the run and writes what is known before training.
+func (e *experiment[T]) prepare(data *Dataset) (err error) {
+	c := e.config
+	if err := e.build(data, 0, 0); err != nil {
+		return err
+	}
+	e.tracker.elsewhere = e.options.Distribute != nil
 	e.lossPath = newLossPath[T](&c.Bound, e.options.Engine, e.train.Count())
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
@@ -257,6 +273,13 @@ func (e *experiment[T]) resume() error {
 		_, err := e.dir.keepMetrics(0)
 		return err
 	}
+	if s.elsewhere != e.tracker.elsewhere {
+		fault := "it began without --distributed, and goes on so"
+		if s.elsewhere {
+			fault = "it began with --distributed, and goes on so"
+		}
+		return &ResumeError{Dir: e.dir.path, Fault: fault}
+	}
 	e.saved, e.from, e.stepSizes = s, s.snapshot, s.stepSizes
 	for i, m := range e.machines {
 		if err := m.Restore(s.machines[i]); err != nil {
@@ -310,16 +333,12 @@ func (m Machine) build(kernel pathkernel.Kernel, queries, outputs, samples, step
 	return machine, nil
 }
 
-// run trains.
-func (e *experiment[T]) run(ctx context.Context) error {
+// loop returns the training of the configuration, without hooks.
+func (e *experiment[T]) loop() (*training.Loop[T], error) {
 	c := e.config
 	loss, err := training.NewLoss[T](c.Loss.Kind)
 	if err != nil {
-		return err
-	}
-	log, err := newStepLog(e)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	t := &c.Training
 	loop := &training.Loop[T]{
@@ -333,7 +352,20 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	} else {
 		loop.Optimizer = t.Options()
 	}
-	save := &saver[T]{experiment: e, every: time.Duration(min(t.Checkpoints.Save, 1e9) * float64(time.Second))}
+	return loop, nil
+}
+
+// run trains.
+func (e *experiment[T]) run(ctx context.Context) error {
+	loop, err := e.loop()
+	if err != nil {
+		return err
+	}
+	log, err := newStepLog(e)
+	if err != nil {
+		return err
+	}
+	save := &saver[T]{experiment: e, every: time.Duration(min(e.config.Training.Checkpoints.Save, 1e9) * float64(time.Second))}
 	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log}
 	if e.lossPath != nil {
 		loop.Hooks = append(loop.Hooks, e.lossPath)
@@ -341,13 +373,18 @@ func (e *experiment[T]) run(ctx context.Context) error {
 	loop.Hooks = append(loop.Hooks, save) // what the others have taken
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
-	e.accounted = e.tracker.streams
+	e.accounted = e.tracker.accounts()
 	if err != nil {
 		return err
 	}
 	loop.Hooks = nil
-	if !e.tracker.streams && len(e.machines) > 0 {
-		if err := e.phase("account", func() error { return e.account(ctx, loop, save) }); err != nil {
+	if !e.accounted && len(e.machines) > 0 {
+		if err := e.phase("account", func() error {
+			if e.tracker.elsewhere {
+				return e.distribute(ctx)
+			}
+			return e.account(ctx, loop, save)
+		}); err != nil {
 			return err
 		}
 		e.accounted = true

@@ -45,8 +45,9 @@ type saved[T graphs.Float] struct {
 	stepSizes []float64
 	lossPath  []float64 // nil without a bound
 
-	accounted int // the account of an optimizer's steps has come back to this one; −1: not begun
-	block     int // of the queries, which the account has come to
+	elsewhere bool // the machines are empty: the account is done by others, after training
+	accounted int  // the account of an optimizer's steps has come back to this one; −1: not begun
+	block     int  // of the queries, which the account has come to
 	psi       [][]T
 	beta      []float64
 }
@@ -125,6 +126,8 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 			delete(metadata, key)
 		}
 	}
+	_, s.elsewhere = metadata[metaElsewhere]
+	delete(metadata, metaElsewhere)
 	if text, ok := metadata[metaAccounted]; ok {
 		if s.accounted, err = strconv.Atoi(text); err != nil {
 			return fail("has no %s", metaAccounted)

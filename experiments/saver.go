@@ -39,7 +39,7 @@ func (s *saver[T]) Step(_ context.Context, step *training.Step[T]) error {
 
 // Finish implements training.Hook: what follows on training goes on from its end.
 func (s *saver[T]) Finish(_ context.Context, step *training.Step[T]) error {
-	if s.tracker.streams || len(s.machines) == 0 {
+	if s.tracker.accounts() || len(s.machines) == 0 {
 		return nil
 	}
 	return s.save(step.Next())
@@ -67,7 +67,7 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 }
 
 // The names, and prefixes of names, of the tensors and metadata of a resume file.
-const prefixState, prefixMachine, metaAccounted, metaBlock, lossPathName = "training.", "machine.", "accounted", "accounted_block", "loss_path"
+const prefixState, prefixMachine, metaAccounted, metaBlock, metaElsewhere, lossPathName = "training.", "machine.", "accounted", "accounted_block", "accounted_elsewhere", "loss_path"
 
 // save writes the resume file with a state of training. A run that was resumed in its account
 // has one that is further: the machines hold a part of the account already.
@@ -109,6 +109,9 @@ func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Ten
 	if s.lossPath != nil {
 		state := s.lossPath.State()
 		tensors = append(tensors, Tensor{Name: lossPathName, Shape: []int{len(state)}, Data: state})
+	}
+	if s.tracker.elsewhere {
+		metadata[metaElsewhere] = "true"
 	}
 	if more != nil {
 		tensors = more(tensors, metadata)

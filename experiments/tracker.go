@@ -26,8 +26,10 @@ type tracker[T graphs.Float] struct {
 	// streams: contributions are added while training goes on; otherwise an accountant adds
 	// them afterwards, and only path kernels are added here.
 	streams bool
-	watched *pathkernel.Machine // whose step residual is reported, or nil
-	windows windows             // that the machines keep shares of
+	// elsewhere: the whole account is added by others afterwards, from the checkpoints.
+	elsewhere bool
+	watched   *pathkernel.Machine // whose step residual is reported, or nil
+	windows   windows             // that the machines keep shares of
 
 	train  []T // (N, d)
 	width  int // d
@@ -117,6 +119,9 @@ func (t *tracker[T]) begin(w []T) (err error) {
 	return nil
 }
 
+// accounts reports whether the machines hold the account of the steps when training has ended.
+func (t *tracker[T]) accounts() bool { return t.streams && !t.elsewhere }
+
 // resume takes up the path at the start of a later step, with weights w.
 func (t *tracker[T]) resume(w []T) error {
 	f, err := t.queries.all(w)
@@ -130,6 +135,12 @@ func (t *tracker[T]) resume(w []T) error {
 	return nil
 }
 
+// jump takes up the path at a step that need not follow on the one before, with weights w.
+func (t *tracker[T]) jump(w []T) error {
+	t.ended, t.at = false, -1
+	return t.resume(w)
+}
+
 // Step implements training.Hook.
 func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 	t.rate = s.LearningRate
@@ -140,7 +151,7 @@ func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
 		g.path.Begin(t.rate)
 	}
 	t.residual = math.NaN()
-	if len(t.groups) == 0 {
+	if len(t.groups) == 0 || t.elsewhere {
 		return nil
 	}
 	for _, b := range t.queries.blocks() {
@@ -329,7 +340,7 @@ func (t *tracker[T]) Finish(_ context.Context, s *training.Step[T]) (err error) 
 	needed := make(map[*group[T]]bool)
 	for _, g := range t.groups {
 		g.final, _ = g.values(0, t.final, t.queries.network.Outputs())
-		needed[g] = g.path.Finish()
+		needed[g] = !t.elsewhere && g.path.Finish()
 	}
 	for _, b := range t.queries.blocks() {
 		if !slices.ContainsFunc(t.groups, func(g *group[T]) bool { return needed[g] }) {

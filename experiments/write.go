@@ -86,7 +86,7 @@ func (e *experiment[T]) write(completed bool) error {
 	if err := e.writeBatches(n); err != nil {
 		return err
 	}
-	if e.accounted && e.tracker.windows.count() > 0 && e.completed > 0 && e.tracker.streams {
+	if e.accounted && e.tracker.windows.count() > 0 && e.completed > 0 && e.tracker.accounts() {
 		if err := e.tracker.closeWindow(e.completed - 1); err != nil { // one that was cut short
 			return err
 		}

@@ -16,18 +16,24 @@ func (c *command) runCommand() *cobra.Command {
 	var dir string
 	var resume bool
 	var print string
+	var parts distributedFlags
 	cmd := &cobra.Command{
 		Use:   "run CONFIG|- [key=value …]",
 		Short: "Train a network, build its kernel machines and compare them",
 		Example: "  pkm run experiments/configs/digits-mlp.yaml\n" +
 			"  pkm run experiments/configs/digits-mlp.yaml training.steps=100 --out runs/short\n" +
-			"  pkm run experiments/configs/digits-mlp.yaml --resume --out runs/short",
+			"  pkm run experiments/configs/digits-mlp.yaml --resume --out runs/short\n" +
+			"  pkm run experiments/configs/digits-mlp.yaml --distributed --workers 2",
 		Args: atLeast(1, "a configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("print-config") {
 				return c.printConfig(args[0], args[1:], print)
 			}
 			config, err := c.load(args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			distribute, err := parts.distribute(c, cmd, config)
 			if err != nil {
 				return err
 			}
@@ -49,7 +55,7 @@ func (c *command) runCommand() *cobra.Command {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			bar := newProgress(c.errout, config.Training.Steps)
-			options := experiments.Options{Engine: engine, Resume: resume, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
+			options := experiments.Options{Engine: engine, Resume: resume, Distribute: distribute, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
 			for {
 				options.Dir = dir
 				err = experiments.Execute(ctx, config, options)
@@ -88,6 +94,7 @@ func (c *command) runCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
 	cmd.Flags().StringVar(&print, "print-config", "", "print the resolved configuration and do not run; =sources adds where each value comes from")
 	cmd.Flags().Lookup("print-config").NoOptDefVal = "values"
+	parts.add(cmd)
 	return cmd
 }
 

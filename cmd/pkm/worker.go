@@ -42,8 +42,8 @@ func (c *command) workerCommand() *cobra.Command {
 	var untilStdinCloses bool
 	cmd := &cobra.Command{
 		Use:   "worker --server nats://HOST:PORT",
-		Short: "Take trials from a sweep's server until the sweep is over",
-		Long: "worker takes trials from the work queue of a sweep, one at a time, and runs them.\n" +
+		Short: "Take trials of a sweep, or parts of a run, from a server until it is over",
+		Long: "worker takes trials from the work queue of a sweep, or parts of a run that is distributed, one at a time, and does them.\n" +
 			"SIGUSR1: it finishes the trial under way and ends. SIGTERM and SIGINT: it finishes the step\n" +
 			"under way, saves, hands the trial back and ends. Both are exit code 0.",
 		Example: "  pkm worker --server nats://coordinator:4222 --token-file token --dir /shared/sweeps/rates",
@@ -87,8 +87,8 @@ func (c *command) workerCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd, "server of the sweep")
-	cmd.Flags().StringVar(&sweep, "sweep", "", "id of the sweep, where the server has several")
-	cmd.Flags().StringVar(&dir, "dir", ".", "folder of the sweep, as this machine sees it: runs go to its trials")
+	cmd.Flags().StringVar(&sweep, "sweep", "", "id of the sweep or the run, where the server has several")
+	cmd.Flags().StringVar(&dir, "dir", ".", "folder of the sweep, as this machine sees it: runs go to its trials; or of the run, which all workers share")
 	cmd.Flags().BoolVar(&untilStdinCloses, "until-stdin-closes", false, "end as after SIGTERM when standard input closes: a coordinator's own workers end with it")
 	return cmd
 }

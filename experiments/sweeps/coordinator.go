@@ -98,37 +98,20 @@ func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
 	return c.table, c.run(ctx, access)
 }
 
-// message is something that a stream says.
-type message struct {
-	subject string
-	data    []byte
-}
-
 // run reads what is known, then draws trials and waits for results until all are there.
 func (c *coordinator) run(parent context.Context, access Access) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	messages, caughtUp, failed := make(chan message), make(chan struct{}), make(chan error, 1)
-	go func() {
-		err := c.queue.known(ctx, func(subject string, data []byte) error {
-			select {
-			case messages <- message{subject, data}:
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}, func() { close(caughtUp) })
-		failed <- err
-	}()
+	f := follow(ctx, c.queue)
 	for known := false; !known; {
 		select {
-		case m := <-messages:
+		case m := <-f.messages:
 			if _, err := c.learn(m); err != nil {
 				return err
 			}
-		case <-caughtUp:
+		case <-f.caughtUp:
 			known = true
-		case err := <-failed:
+		case err := <-f.failed:
 			return err
 		}
 	}
@@ -166,7 +149,7 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 			break
 		}
 		select {
-		case m := <-messages:
+		case m := <-f.messages:
 			r, err := c.learn(m)
 			if err != nil {
 				return err
@@ -182,7 +165,7 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 			c.options.Observe(Event{Table: c.table, Note: note})
 		case err := <-workers.failed():
 			return errors.Join(err, c.write(true))
-		case err := <-failed:
+		case err := <-f.failed:
 			return errors.Join(err, c.write(true))
 		case <-ctx.Done():
 			return errors.Join(context.Cause(ctx), c.write(true))

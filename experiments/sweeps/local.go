@@ -19,6 +19,7 @@ const TokenVariable = "PKM_SERVER_TOKEN"
 // ends before the sweep does. Each has one core.
 type localWorkers struct {
 	options Options
+	logs    string // folder of what the workers say; "": that of the sweep
 	access  Access
 	id      string
 	notes   chan string
@@ -87,7 +88,11 @@ func (w *localWorkers) note(format string, args ...any) {
 }
 
 func (w *localWorkers) log(n int) string {
-	return filepath.Join(w.options.Dir, fmt.Sprintf("worker-%d.log", n))
+	folder := w.logs
+	if folder == "" {
+		folder = w.options.Dir
+	}
+	return filepath.Join(folder, fmt.Sprintf("worker-%d.log", n))
 }
 
 // live runs worker number n for one life. It ends with this process, whose death closes its

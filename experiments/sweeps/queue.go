@@ -113,6 +113,18 @@ func (q *queue) purge(ctx context.Context, name string, options ...jetstream.Str
 	return nil
 }
 
+// remove takes the streams off the server.
+func (q *queue) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	for _, name := range []string{q.tasks(), q.knowledge()} {
+		if err := q.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("remove the stream %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // known calls use for every trial and result that is known, and for every one that will be,
 // until ctx is done; caughtUp is called once, when the former have been used.
 func (q *queue) known(ctx context.Context, use func(subject string, data []byte) error, caughtUp func()) error {

@@ -29,10 +29,12 @@ func (t *Trial) Folder() string {
 	return filepath.Join("trials", fmt.Sprintf("%04d-%s", t.Number, t.Hash[:min(12, len(t.Hash))]))
 }
 
-// Task asks a worker for an attempt at a trial.
+// Task asks a worker for an attempt at a trial, or at a part of a run.
 type Task struct {
-	Trial   Trial `json:"trial"`
-	Attempt int   `json:"attempt"` // from 1; one that a worker dies of or hands back is the same for the next
+	Trial   Trial             `json:"trial"`
+	Attempt int               `json:"attempt"`         // from 1; one that a worker dies of or hands back is the same for the next
+	Part    *experiments.Part `json:"part,omitempty"`  // instead of the trial, of which only Number counts: the part's place
+	Carry   string            `json:"carry,omitempty"` // file that the part takes up
 }
 
 // State says how a trial ended.
@@ -49,15 +51,16 @@ const (
 
 // Result is what became of an attempt.
 type Result struct {
-	Trial   int      `json:"trial"`
-	Attempt int      `json:"attempt"`
-	State   State    `json:"state"`
-	Message string   `json:"message,omitempty"` // why, unless completed
-	Steps   int      `json:"steps"`             // of training that were done
-	Figures []Figure `json:"figures,omitempty"` // of summary.json
-	Rungs   []Rung   `json:"rungs,omitempty"`
-	Seconds float64  `json:"seconds"` // that the last worker took
-	Worker  string   `json:"worker,omitempty"`
+	Trial   int                    `json:"trial"`
+	Attempt int                    `json:"attempt"`
+	State   State                  `json:"state"`
+	Message string                 `json:"message,omitempty"` // why, unless completed
+	Steps   int                    `json:"steps"`             // of training that were done
+	Figures []Figure               `json:"figures,omitempty"` // of summary.json
+	Rungs   []Rung                 `json:"rungs,omitempty"`
+	Seconds float64                `json:"seconds"` // that the last worker took
+	Worker  string                 `json:"worker,omitempty"`
+	Files   *experiments.PartFiles `json:"files,omitempty"` // of a part
 }
 
 // identity returns the hash of a resolved configuration.

@@ -68,7 +68,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			}
 			continue
 		}
-		if over, _ := q.isOver(ctx); over {
+		if over, err := q.isOver(ctx); over || errors.Is(err, jetstream.ErrStreamNotFound) { // done and cleared away
 			return nil
 		}
 		if !errors.Is(err, nats.ErrTimeout) { // the server is away, or comes back
@@ -125,13 +125,19 @@ func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.
 	if meta, err := m.Metadata(); err == nil && meta.NumDelivered > maxDeliveries {
 		r = &Result{Trial: task.Trial.Number, Attempt: task.Attempt, State: Failed, Message: fmt.Sprintf("%d workers died of it or handed it back", maxDeliveries)}
 	} else {
-		w.Log("trial %d, attempt %d", task.Trial.Number, task.Attempt)
-		r, err = execute(ctx, w.Dir, &task, w.Engine, w.reporter(q, &task))
+		what := "trial"
+		if task.Part != nil {
+			what = "part"
+			r, err = w.part(ctx, &task)
+		} else {
+			w.Log("trial %d, attempt %d", task.Trial.Number, task.Attempt)
+			r, err = execute(ctx, w.Dir, &task, w.Engine, w.reporter(q, &task))
+		}
 		if err != nil {
 			if nak := m.Nak(); nak == nil && w.Conn.IsConnected() {
 				_ = w.Conn.FlushTimeout(5 * time.Second)
 			}
-			w.Log("trial %d is handed back: %v", task.Trial.Number, err)
+			w.Log("%s %d is handed back: %v", what, task.Trial.Number, err)
 			return err
 		}
 	}
@@ -145,6 +151,29 @@ func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.
 		w.Log("trial %d: its end is not acknowledged, so it is delivered again, and found done: %v", r.Trial, err)
 	}
 	return nil
+}
+
+// part does a part of a run. The error is that of ctx, or says that this worker cannot do parts of the
+// run: another may.
+func (w *Worker) part(ctx context.Context, task *Task) (*Result, error) {
+	p := task.Part
+	w.Log("part %d, attempt %d: steps %d to %d, queries %d to %d", task.Trial.Number, task.Attempt, p.From, p.To, p.First, p.First+p.Count)
+	start := time.Now()
+	r := &Result{Trial: task.Trial.Number, Attempt: task.Attempt, State: Completed, Steps: p.To - p.From}
+	files, err := experiments.ExecutePart(ctx, w.Dir, *p, task.Carry, w.Engine)
+	var unfit *experiments.ResumeError
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.As(err, &unfit):
+		return nil, err
+	case err != nil:
+		r.State, r.Message = Failed, firstLine(err)
+	default:
+		r.Files = &files
+	}
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
 }
 
 // reporter says how far a trial is, at most twice a second.
