@@ -1,8 +1,11 @@
 package experiments
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -21,13 +24,22 @@ import (
 	"pkm/training"
 )
 
-// ExecutePart does one part of a run in dir, whose trajectory is there, and writes its files; carry
+// PartWorker does parts of runs, one at a time. It keeps the configuration and the data of the last.
+type PartWorker struct {
+	Engine compute.Engine
+
+	configuration string // SHA-256
+	config        *Config
+	data          *Dataset
+}
+
+// Do does one part of a run in dir, whose trajectory is there, and writes its files; carry
 // is the file of the part After. Where the platform, the BLAS or the data are not those of the run the error is a
 // *ResumeError: another worker may do it.
 //
-// Memory: as [Execute]'s for Count queries. Time: the segment's training, and what the machines
-// take for it.
-func ExecutePart(ctx context.Context, dir string, p Part, carry string, engine compute.Engine) (PartFiles, error) {
+// Memory: as [Execute]'s for Count queries. Time: the training of the part's steps, and what the machines
+// take for them.
+func (w *PartWorker) Do(ctx context.Context, dir string, p Part, carry string) (PartFiles, error) {
 	fail := func(err error) (PartFiles, error) {
 		return PartFiles{}, fmt.Errorf("account for steps %d to %d of run %s, queries %d to %d: %w", p.From, p.To, dir, p.First, p.First+p.Count, err)
 	}
@@ -35,34 +47,22 @@ func ExecutePart(ctx context.Context, dir string, p Part, carry string, engine c
 	if err != nil {
 		return fail(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
-	if err != nil {
-		return fail(err)
-	}
-	if sum(text) != p.Configuration {
-		return fail(&ResumeError{Dir: dir, Fault: "its configuration is another one than the task's: name the folder of the run with --dir"})
-	}
-	c, err := Parse("config.yaml", text, "yaml", nil, nil)
-	if err != nil {
-		return fail(err)
-	}
-	data, err := c.load()
-	if err != nil {
+	if err := w.load(dir, p.Configuration); err != nil {
 		return fail(err)
 	}
 	for _, f := range []struct{ name, was, is string }{
 		{"pkm version", m.PkmVersion, Version()}, {"operating system", m.OS, runtime.GOOS}, {"architecture", m.Arch, runtime.GOARCH},
-		{"BLAS", m.BLAS, engine.Name()}, {"vector unit", m.Vector, vector.Name()}, {"data SHA-256", m.Data.SHA256, data.SHA256},
+		{"BLAS", m.BLAS, w.Engine.Name()}, {"vector unit", m.Vector, vector.Name()}, {"data SHA-256", m.Data.SHA256, w.data.SHA256},
 	} {
 		if f.was != f.is {
 			return fail(&ResumeError{Dir: dir, Field: f.name, Fault: fmt.Sprintf("it was trained with %s, this worker has %s: a replay would have other bits", f.was, f.is)})
 		}
 	}
 	var files PartFiles
-	if c.Precision == "float32" {
-		files, err = executePart[float32](ctx, dir, p, carry, c, data, engine)
+	if w.config.Precision == "float32" {
+		files, err = executePart[float32](ctx, dir, p, carry, w)
 	} else {
-		files, err = executePart[float64](ctx, dir, p, carry, c, data, engine)
+		files, err = executePart[float64](ctx, dir, p, carry, w)
 	}
 	if err != nil {
 		return fail(err)
@@ -70,9 +70,32 @@ func ExecutePart(ctx context.Context, dir string, p Part, carry string, engine c
 	return files, nil
 }
 
-func executePart[T graphs.Float](ctx context.Context, dir string, p Part, carry string, c *Config, data *Dataset, engine compute.Engine) (PartFiles, error) {
-	e := &experiment[T]{config: c, options: Options{Dir: dir, Engine: engine}, block: p.Count, phases: make(map[string]Figure)}
-	if err := e.build(data, p.First, p.Count); err != nil {
+// load reads the configuration of the run in dir, and its data.
+func (w *PartWorker) load(dir, configuration string) error {
+	text, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		return err
+	}
+	if sum(text) != configuration {
+		return &ResumeError{Dir: dir, Fault: "its configuration is another one than the task's: name the folder of the run with --dir"}
+	}
+	if w.configuration == configuration {
+		return nil
+	}
+	w.configuration = ""
+	if w.config, err = parseWritten("config.yaml", text); err != nil {
+		return err
+	}
+	if w.data, err = w.config.load(); err != nil {
+		return err
+	}
+	w.configuration = configuration
+	return nil
+}
+
+func executePart[T graphs.Float](ctx context.Context, dir string, p Part, carry string, w *PartWorker) (PartFiles, error) {
+	e := &experiment[T]{config: w.config, options: Options{Dir: dir, Engine: w.Engine}, block: p.Count}
+	if err := e.build(w.data, p.First, p.Count); err != nil {
 		return PartFiles{}, err
 	}
 	loop, err := e.loop()
@@ -242,34 +265,36 @@ func (p Part) metadata() map[string]string {
 
 // writePartFile writes a file under the SHA-256 of what is in it, which it returns.
 func writePartFile(dir string, tensors []Tensor, metadata map[string]string) (name string, err error) {
-	var content bytes.Buffer
-	if err := safetensors.Write(&content, tensors, metadata); err != nil {
-		return "", err
-	}
-	name = sum(content.Bytes())
 	folder := filepath.Join(dir, partsFolder)
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return "", err
 	}
-	_, err = atomicfile.Write(partPath(dir, name), func(w io.Writer) error {
-		_, err := w.Write(content.Bytes())
-		return err
-	})
-	return name, err
+	d, err := atomicfile.WriteNamed(folder, func(d atomicfile.Digest) string { return filepath.Base(partPath(dir, d.SHA256)) },
+		func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) })
+	return d.SHA256, err
 }
 
 // readPartFile reads a file and checks that it is what its name says.
 func readPartFile(dir, name string) (map[string]Tensor, map[string]string, error) {
-	content, err := os.ReadFile(partPath(dir, name))
-	if err != nil {
-		return nil, nil, fmt.Errorf("read a part of run %s: %w", dir, err)
-	}
-	if sum(content) != name {
-		return nil, nil, fmt.Errorf("read a part of run %s: %s is cut or altered: its SHA-256 is not its name", dir, partPath(dir, name))
-	}
-	tensors, metadata, err := safetensors.Read(bytes.NewReader(content))
-	if err != nil {
+	fail := func(err error) (map[string]Tensor, map[string]string, error) {
 		return nil, nil, fmt.Errorf("read a part of run %s: %s: %w", dir, name, err)
+	}
+	f, err := os.Open(partPath(dir, name))
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	content := io.TeeReader(bufio.NewReaderSize(f, 1<<20), h)
+	tensors, metadata, err := safetensors.Read(content)
+	if err == nil {
+		_, err = io.Copy(io.Discard, content)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if hex.EncodeToString(h.Sum(nil)) != name {
+		return fail(errors.New("it is cut or altered: its SHA-256 is not its name"))
 	}
 	named := make(map[string]Tensor, len(tensors))
 	for _, t := range tensors {

@@ -50,24 +50,27 @@ type PartFiles struct {
 // partBlocks is how many blocks of queries there are at least where parts follow one another in time, so
 // that only blocks are independent; partRanges is how many ranges of steps there are at most, each of
 // whole segments: then what is lost with a worker is little, and a part is long beside what it takes to hand it out.
-const partBlocks, partRanges = 8, 8
+// A block has at least partRows rows, of a query and an output each, where there are so many: every block forms the training
+// samples' gradients anew, which takes as long as some hundred rows of their products.
+const partBlocks, partRanges, partRows = 8, 4, 256
 
 // partsFolder holds the files of parts, until they are added up.
 const partsFolder = "parts"
 
 // cut returns the parts of a run of so many completed steps with checkpoints at starts, for blocks of
 // at most block queries.
-func (c *Config) cut(configuration string, starts []int, completed, queries, block int, stepSizes []float64) []Part {
+func (c *Config) cut(configuration string, starts []int, completed, queries, outputs, block int, stepSizes []float64) []Part {
 	chained := !c.Training.Optimizer.plain()
 	if chained {
-		block = min(block, (queries+partBlocks-1)/partBlocks)
+		block = min(block, max((queries+partBlocks-1)/partBlocks, (partRows+outputs-1)/outputs))
 	}
 	block = max(1, min(block, queries))
+	block = (queries + (queries+block-1)/block - 1) / ((queries + block - 1) / block) // of equal size, but for the last
 	blocks := (queries + block - 1) / block
 	starts = slices.DeleteFunc(slices.Clone(starts), func(s int) bool { return s >= completed && s > 0 })
 	ranges := min(len(starts), partRanges)
 	if !chained {
-		ranges = min(len(starts), max(partRanges, partBlocks*partRanges/blocks))
+		ranges = min(len(starts), max(partRanges, partBlocks*partRanges/blocks)) // each is independent of the others
 	}
 	var segments [][2]int
 	for k := range ranges {
@@ -109,7 +112,7 @@ func (e *experiment[T]) distribute(ctx context.Context) error {
 	configuration := sum(text)
 	m := &e.dir.manifest
 	id := sum([]byte(configuration + m.Data.SHA256 + m.PkmVersion + m.BLAS + m.Vector))[:16]
-	parts := e.config.cut(configuration, starts, e.completed, e.query.Count(), e.block, e.stepSizes)
+	parts := e.config.cut(configuration, starts, e.completed, e.query.Count(), e.classes, e.block, e.stepSizes)
 	if err := os.MkdirAll(filepath.Join(e.dir.path, partsFolder), 0o777); err != nil {
 		return fmt.Errorf("distribute run %s: %w", e.dir.path, err)
 	}
@@ -169,8 +172,8 @@ func RemovePart(dir, name string) error {
 
 // HasPart reports whether a file of a part is there, whole.
 func HasPart(dir, name string) bool {
-	content, err := os.ReadFile(partPath(dir, name))
-	return err == nil && sum(content) == name
+	_, _, err := readPartFile(dir, name)
+	return err == nil
 }
 
 func partPath(dir, name string) string {

@@ -19,7 +19,7 @@ import (
 // and every third twice, as after a worker that died.
 func inParts(engine compute.Engine, seed uint64) func(context.Context, Job) ([]PartFiles, error) {
 	return func(ctx context.Context, job Job) ([]PartFiles, error) {
-		r := rand.New(rand.NewPCG(seed, 0))
+		r, worker := rand.New(rand.NewPCG(seed, 0)), &PartWorker{Engine: engine}
 		files := make([]PartFiles, len(job.Parts))
 		todo := r.Perm(len(job.Parts))
 		for len(todo) > 0 {
@@ -32,7 +32,7 @@ func inParts(engine compute.Engine, seed uint64) func(context.Context, Job) ([]P
 			}
 			for range 1 + p%3/2 {
 				var err error
-				if files[p], err = ExecutePart(ctx, job.Dir, job.Parts[p], carry, engine); err != nil {
+				if files[p], err = worker.Do(ctx, job.Dir, job.Parts[p], carry); err != nil {
 					return nil, err
 				}
 			}

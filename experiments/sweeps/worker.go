@@ -28,6 +28,8 @@ type Worker struct {
 	Engine compute.Engine
 	Name   string // such as host/process
 	Log    func(format string, args ...any)
+
+	parts experiments.PartWorker
 }
 
 // Run works until the coordinator says that the sweep is over, or drain is closed: then the
@@ -36,6 +38,7 @@ type Worker struct {
 // cause of ctx. A worker that dies has its task delivered to another after the time that
 // the coordinator has set.
 func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
+	w.parts.Engine = w.Engine
 	js, err := jetstream.New(w.Conn)
 	if err != nil {
 		return fmt.Errorf("open the work queue: %w", err)
@@ -160,7 +163,7 @@ func (w *Worker) part(ctx context.Context, task *Task) (*Result, error) {
 	w.Log("part %d, attempt %d: steps %d to %d, queries %d to %d", task.Trial.Number, task.Attempt, p.From, p.To, p.First, p.First+p.Count)
 	start := time.Now()
 	r := &Result{Trial: task.Trial.Number, Attempt: task.Attempt, State: Completed, Steps: p.To - p.From}
-	files, err := experiments.ExecutePart(ctx, w.Dir, *p, task.Carry, w.Engine)
+	files, err := w.parts.Do(ctx, w.Dir, *p, task.Carry)
 	var unfit *experiments.ResumeError
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -27,10 +27,22 @@ type Digest struct {
 // disk and renamed to path; then the folder is flushed. Whatever fails, or
 // panics, path keeps what it held before and the temporary file is removed. The
 // folder must exist. An error of write is wrapped.
-func Write(path string, write func(io.Writer) error) (d Digest, err error) {
-	fail := func(err error) (Digest, error) { return Digest{}, fmt.Errorf("write %s: %w", path, err) }
-
+func Write(path string, write func(io.Writer) error) (Digest, error) {
 	folder, base := filepath.Split(path)
+	return writeIn(folder, base, func(Digest) string { return base }, write)
+}
+
+// WriteNamed is Write into a folder, under the name that the digest gives: a file that says what is
+// in it.
+func WriteNamed(folder string, name func(Digest) string, write func(io.Writer) error) (Digest, error) {
+	return writeIn(folder, "named", name, write)
+}
+
+func writeIn(folder, base string, name func(Digest) string, write func(io.Writer) error) (d Digest, err error) {
+	fail := func(err error) (Digest, error) {
+		return Digest{}, fmt.Errorf("write %s: %w", filepath.Join(folder, base), err)
+	}
+
 	// Not os.CreateTemp, whose files only their owner can read: the mode below
 	// is subject to the user's umask, as of any other file.
 	temp := filepath.Join(folder, "."+base+"."+rand.Text()+".tmp")
@@ -51,13 +63,14 @@ func Write(path string, write func(io.Writer) error) (d Digest, err error) {
 	if err := errors.Join(buf.Flush(), f.Sync(), f.Close()); err != nil {
 		return fail(err)
 	}
-	if err := os.Rename(temp, path); err != nil {
+	d = Digest{Bytes: size.n, SHA256: hex.EncodeToString(hash.Sum(nil))}
+	if err := os.Rename(temp, filepath.Join(folder, name(d))); err != nil {
 		return fail(err)
 	}
 	if err := syncFolder(folder); err != nil {
 		return fail(err)
 	}
-	return Digest{Bytes: size.n, SHA256: hex.EncodeToString(hash.Sum(nil))}, nil
+	return d, nil
 }
 
 // syncFolder flushes the entries of a folder, so that a rename survives a
