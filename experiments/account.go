@@ -82,7 +82,7 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 
 func (e *experiment[T]) newAccountant(loop *training.Loop[T]) *accountant[T] {
 	return &accountant[T]{experiment: e, loop: loop, gradient: make(map[int]*graphs.Gradient[T]),
-		refiner: &refiner[T]{network: e.network, engine: e.options.Engine, queries: e.queries.inputs}}
+		refiner: e.tracker.refiner}
 }
 
 // begin turns to a block of queries.
@@ -183,7 +183,7 @@ func (a *accountant[T]) step(index int, r recorded[T]) error {
 				step.Nodes = append(step.Nodes, nodes[k])
 			}
 			if m.Adaptive != nil {
-				if step.Refined, err = a.refine(g, m, index, &r, step.Nodes, before); err != nil {
+				if step.Refined, err = a.refine(g, m, b, index, &r, step.Nodes, before); err != nil {
 					return err
 				}
 			}
@@ -197,7 +197,7 @@ func (a *accountant[T]) step(index int, r recorded[T]) error {
 }
 
 // refine certifies the step of an adaptive machine and returns what stands in for its rule.
-func (a *accountant[T]) refine(g *group[T], m *pathkernel.Machine, index int, r *recorded[T], nodes [][]pathkernel.Factor[T], before []float64) ([]pathkernel.Refinement[T], error) {
+func (a *accountant[T]) refine(g *group[T], m *pathkernel.Machine, b *pathkernel.Backward[T], index int, r *recorded[T], nodes [][]pathkernel.Factor[T], before []float64) ([]pathkernel.Refinement[T], error) {
 	first, outputs := a.queries.now.first, a.network.Outputs()
 	step := &measured[T]{first: first, weights: r.weights, delta: r.delta, nodes: nodes}
 	step.before, _ = g.values(first, before, outputs)
@@ -205,8 +205,14 @@ func (a *accountant[T]) refine(g *group[T], m *pathkernel.Machine, index int, r 
 	for _, factors := range nodes {
 		step.slopes = append(step.slopes, pathkernel.Apply(a.options.Engine, factors, r.delta))
 	}
-	_, refined, err := a.refiner.certify(g, m, index, step)
-	return refined, err
+	var all []pathkernel.Refinement[T]
+	_, err := a.refiner.certify(g, m, index, step, func(refined []pathkernel.Refinement[T]) error {
+		for _, r := range refined {
+			all = append(all, b.Condense(r))
+		}
+		return nil
+	})
+	return all, err
 }
 
 // change evaluates the outputs at both ends of a step, where a machine asks for them.

@@ -239,6 +239,7 @@ func (e *experiment[T]) prepareMachines() (err error) {
 	if e.tracker, err = newTracker(e.queries, e.groups, kernel, e.inputs); err != nil {
 		return err
 	}
+	e.tracker.refiner.budget = c.refineBudget()
 	if e.tracker.windows, err = c.windows(e.train.Count()); err != nil {
 		return err
 	}

@@ -132,9 +132,15 @@ func planIn[T graphs.Float](c *Config, n *graphs.Network, block int) (*Plan, err
 		plan.add("shares of contributions", 8*machines*m*k*s*c.shares(n), "decompose.windows, data.query or data.train")
 		plan.add("products of inputs and averages over nodes", size*contraction(n, nodes, machines, m, q, k, s), "data.query, data.train or the number of nodes of the machines")
 	}
+	if err := planRefinement[T](c, n, plan, block); err != nil {
+		return nil, err
+	}
 	if machines > 0 && !c.Training.Optimizer.plain() {
 		each := c.Training.tensors() * size * p
 		plan.add("accounts of past steps on the side of the queries", machines*q*k*p*size, "the number of machines or network.hidden")
+		if slices.ContainsFunc(c.Machines, func(m Machine) bool { return m.Rule == adaptiveRule }) {
+			plan.add("averages over the meshes of adaptive machines", q*k*p*size, "network.hidden, or use another rule")
+		}
 		plan.add("steps of a replayed segment", float64(c.spacing(each, p*(2*size+3*8)))*p*(2*size+3*8), "training.steps or training.checkpoints.every")
 	}
 	if machines > 0 && kernel != pathkernel.NoKernel {
@@ -213,6 +219,9 @@ func (c *Config) nodes() (int, error) {
 // products counts the FLOPs of matrix products in a step, layer by layer.
 func (p *Plan) products(c *Config, n *graphs.Network, nodes, batch int) {
 	m, k, b := float64(c.Data.Query), float64(n.Outputs()), float64(batch)
+	if len(c.Machines) > 0 && !c.Training.Optimizer.plain() { // Ψ·g for every machine
+		p.Tracking += 2 * float64(len(c.Machines)) * m * k * float64(n.Parameters()) * (b + float64(nodes)/float64(len(c.Machines)))
+	}
 	for i, l := range n.Products() {
 		forward := 2 * float64(l.Weights) * float64(l.Positions)
 		backward := forward
@@ -225,6 +234,11 @@ func (p *Plan) products(c *Config, n *graphs.Network, nodes, batch int) {
 		}
 		p.Tracking += float64(nodes+1) * m * forward
 		p.Tracking += float64(nodes) * m * k * backward
+		if !c.Training.Optimizer.plain() {
+			// Twice: for the certificates in training, and for the account.
+			p.Tracking += float64(nodes) * m * (forward + k*backward)
+			continue
+		}
 		// Contributions: products of cotangents, and of inputs, for each node.
 		pair := 2 * float64(l.Out)
 		if l.Positions > 1 {

@@ -15,6 +15,7 @@ type refiner[T graphs.Float] struct {
 	network *graphs.Network
 	engine  compute.Engine
 	queries []T         // (M, d)
+	budget  float64     // bytes that the factors of refined queries may take at once, but for those of one
 	curves  []*curve[T] // one of each worker
 }
 
@@ -42,17 +43,17 @@ type measured[T graphs.Float] struct {
 	residuals      []float64                // of the base rule (n, K)
 }
 
-// certify measures what a machine's quadrature misses of a step, refines an adaptive one, and
-// adds the step to the machine's certificate.
-func (r *refiner[T]) certify(g *group[T], m *pathkernel.Machine, index int, step *measured[T]) (meshes map[int]pathkernel.Mesh, refined []pathkernel.Refinement[T], err error) {
+// certify measures what a machine's quadrature misses of a step, refines an adaptive one in rounds, each of which
+// it hands to use, and adds the step to the machine's certificate.
+func (r *refiner[T]) certify(g *group[T], m *pathkernel.Machine, index int, step *measured[T], use func([]pathkernel.Refinement[T]) error) (meshes map[int]pathkernel.Mesh, err error) {
 	rule, _ := m.Rule()
 	step.residuals = pathkernel.Residuals(step.before, step.after, rule.Weights, step.slopes)
 	if m.Adaptive != nil {
-		if meshes, refined, err = r.refine(g, m.Adaptive, step); err != nil {
-			return nil, nil, err
+		if meshes, err = r.refine(g, m.Adaptive, step, use); err != nil {
+			return nil, err
 		}
 	}
-	return meshes, refined, m.Certify(index, step.first, step.residuals, len(rule.Nodes), meshes)
+	return meshes, m.Certify(index, step.first, step.residuals, len(rule.Nodes), meshes)
 }
 
 // unrefined returns the largest residual of a step, that of its mesh for a query that was refined.
@@ -67,8 +68,9 @@ func unrefined(residuals []float64, meshes map[int]pathkernel.Mesh, outputs int)
 	return worst
 }
 
-// refine returns meshes for the queries that miss the tolerance, and their factors.
-func (r *refiner[T]) refine(g *group[T], a *pathkernel.Adaptive, m *measured[T]) (map[int]pathkernel.Mesh, []pathkernel.Refinement[T], error) {
+// refine finds meshes for the queries that miss the tolerance. It hands their factors to use, some queries at a
+// time: as many as its budget holds, of which a half is for those that are being refined.
+func (r *refiner[T]) refine(g *group[T], a *pathkernel.Adaptive, m *measured[T], use func([]pathkernel.Refinement[T]) error) (map[int]pathkernel.Mesh, error) {
 	outputs := g.size(r.network.Outputs())
 	row := func(v []float64, q int) []float64 { return v[q*outputs : (q+1)*outputs] }
 	var failing []int
@@ -78,37 +80,97 @@ func (r *refiner[T]) refine(g *group[T], a *pathkernel.Adaptive, m *measured[T])
 		}
 	}
 	if len(failing) == 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
-	workers := r.engine.Workers(len(failing), 1)
+	one, err := meshBytes[T](r.network, a.MaxNodes)
+	if err != nil {
+		return nil, err
+	}
+	workers := min(r.engine.Workers(len(failing), 1), max(1, int(r.budget/(2*one))))
 	if err := r.prepare(workers, m); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	meshes, refined, errs := make([]pathkernel.Mesh, len(failing)), make([]pathkernel.Refinement[T], len(failing)), make([]error, len(failing))
-	r.engine.TilesWorker(workers, len(failing), 1, func(worker, i, _ int) {
-		q, c := failing[i], r.curves[worker]
-		if errs[i] = c.start(g, r.queries, m, q, a.Base()); errs[i] != nil {
-			return
+	meshes := make(map[int]pathkernel.Mesh, len(failing))
+	var round []pathkernel.Refinement[T]
+	bytes := 0
+	for first := 0; first < len(failing); first += workers {
+		some := failing[first:min(first+workers, len(failing))]
+		found, refined, errs := make([]pathkernel.Mesh, len(some)), make([]pathkernel.Refinement[T], len(some)), make([]error, len(some))
+		r.engine.TilesWorker(workers, len(some), 1, func(worker, i, _ int) {
+			q, c := some[i], r.curves[worker]
+			if errs[i] = c.start(g, r.queries, m, q, a.Base()); errs[i] != nil {
+				return
+			}
+			slopes := make([][]float64, len(m.slopes))
+			for k := range slopes {
+				slopes[k] = row(m.slopes[k], q)
+			}
+			before, after := row(m.before, q), row(m.after, q)
+			if found[i], errs[i] = a.Refine(c, before, after, slopes, r.noise(before, after)); errs[i] != nil {
+				return
+			}
+			var parts [][]pathkernel.Factor[T]
+			for _, t := range found[i].Nodes {
+				parts = append(parts, c.factors[t])
+			}
+			refined[i] = pathkernel.Refinement[T]{Query: q, Weights: found[i].Weights, Factors: pathkernel.Stack(parts...)}
+			c.factors = nil
+		})
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
 		}
-		slopes := make([][]float64, len(m.slopes))
-		for k := range slopes {
-			slopes[k] = row(m.slopes[k], q)
+		for i, q := range some {
+			meshes[q] = found[i]
+			bytes += refined[i].Bytes()
 		}
-		before, after := row(m.before, q), row(m.after, q)
-		if meshes[i], errs[i] = a.Refine(c, before, after, slopes, r.noise(before, after)); errs[i] != nil {
-			return
+		round = append(round, refined...)
+		if float64(bytes) < r.budget && first+workers < len(failing) {
+			continue
 		}
-		var parts [][]pathkernel.Factor[T]
-		for _, t := range meshes[i].Nodes {
-			parts = append(parts, c.factors[t])
+		if err := use(round); err != nil {
+			return nil, err
 		}
-		refined[i] = pathkernel.Refinement[T]{Query: q, Weights: meshes[i].Weights, Factors: pathkernel.Stack(parts...)}
-	})
-	byQuery := make(map[int]pathkernel.Mesh, len(failing))
-	for i, q := range failing {
-		byQuery[q] = meshes[i]
+		round, bytes = nil, 0
 	}
-	return byQuery, refined, errors.Join(errs...)
+	return meshes, nil
+}
+
+// refineBudget is what the factors of refined queries may take: a part of the memory that is not much beside the whole.
+func (c *Config) refineBudget() float64 {
+	limit, _ := parseSize(c.Memory)
+	return limit / 32
+}
+
+// planRefinement adds what refining takes, at most: evaluators and meshes under way, and a round with its copy.
+func planRefinement[T graphs.Float](c *Config, n *graphs.Network, plan *Plan, block int) error {
+	most := 0
+	for _, m := range c.Machines {
+		if m.Rule == adaptiveRule {
+			most = max(most, m.MaxNodes)
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	one, err := meshBytes[T](n, most)
+	if err != nil {
+		return err
+	}
+	budget := c.refineBudget()
+	working := max(budget, 2*one) // factors, and what is stacked of them
+	round := 2 * min(budget+working/2, float64(block)*one)
+	plan.add("meshes of adaptive machines", working+round, "max_nodes of the adaptive machines, or memory, of which a part is theirs")
+	return nil
+}
+
+// meshBytes returns what the factors of one query at so many nodes take, about.
+func meshBytes[T graphs.Float](n *graphs.Network, nodes int) (float64, error) {
+	one, err := graphs.JacobianBytes[T](n, 1)
+	if err != nil {
+		return 0, err
+	}
+	two, err := graphs.JacobianBytes[T](n, 2)
+	return float64(nodes) * float64(two-one), err
 }
 
 // noise returns what rounding leaves uncertain in a query's outputs: a residual below it says

@@ -190,10 +190,10 @@ func (t *tracker[T]) closeWindow(step int) error {
 func (t *tracker[T]) step(g *group[T], b queryBlock, after []float64, s *training.Step[T]) error {
 	g.path.From(b.first)
 	nodes := t.factors(g, func(k int) int { return k })
-	if err := t.certify(g, b, nodes, after, s); err != nil {
+	if err := t.add(g, nodes, s); err != nil {
 		return err
 	}
-	return t.add(g, nodes, s)
+	return t.certify(g, b, nodes, after, s)
 }
 
 // evaluate runs the block's Jacobian at w_s + tΔ_s for every node t. The end of
@@ -282,7 +282,7 @@ func (t *tracker[T]) add(g *group[T], nodes [][]pathkernel.Factor[T], s *trainin
 	return nil
 }
 
-// certify measures what the quadrature of every machine of a group misses of a step, at whose end
+// certify measures what the quadrature of every machine of a group misses of a step that has been added, at whose end
 // the block's outputs are after: h(w_{s+1}) − h(w_s) − Σ_k ω_k ∂h/∂f·J(x; w_s+t_kΔ_s)Δ_s. Adaptive
 // machines are refined.
 func (t *tracker[T]) certify(g *group[T], b queryBlock, nodes [][]pathkernel.Factor[T], after []float64, s *training.Step[T]) error {
@@ -306,12 +306,14 @@ func (t *tracker[T]) certify(g *group[T], b queryBlock, nodes [][]pathkernel.Fac
 			j, _ := slices.BinarySearch(all, node)
 			step.nodes, step.slopes = append(step.nodes, nodes[j]), append(step.slopes, changes[j])
 		}
-		meshes, refined, err := t.refiner.certify(g, m, s.Index, &step)
+		meshes, err := t.refiner.certify(g, m, s.Index, &step, func(refined []pathkernel.Refinement[T]) error {
+			if err := g.path.Refine(i, nodes, refined); err != nil {
+				return err
+			}
+			return t.add(g, nodes, s) // once more: the corrections
+		})
 		if err != nil {
 			return fmt.Errorf("refine step %d of machine %q: %w", s.Index, m.Name, err)
-		}
-		if err := g.path.Refine(i, nodes, refined); err != nil {
-			return err
 		}
 		if m == t.watched {
 			worst := unrefined(step.residuals, meshes, k)

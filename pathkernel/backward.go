@@ -2,6 +2,7 @@ package pathkernel
 
 import (
 	"fmt"
+	"unsafe"
 
 	gblas "gonum.org/v1/gonum/blas"
 
@@ -189,6 +190,32 @@ func diagonalOf[T Float](d Diagonal, offset, n int) []T {
 		v[i] = T(d.at(offset + i))
 	}
 	return v
+}
+
+// Condense returns a refinement of the same query, with its gradients formed and averaged over the mesh,
+// where that takes less memory: C·P elements instead of those of the factors at each node.
+func (b *Backward[T]) Condense(r Refinement[T]) Refinement[T] {
+	outputs := b.machine.outputs
+	var zero T
+	if r.Bytes() <= outputs*b.size*int(unsafe.Sizeof(zero)) {
+		return r
+	}
+	condensed := Refinement[T]{Query: r.Query, Weights: []float64{1}}
+	for layer := range r.Factors {
+		f := &r.Factors[layer]
+		width := f.gradientWidth()
+		all := b.columnsOf([][]Factor[T]{r.Factors}, layer)[0]
+		formed := Factor[T]{Layer: f.Layer, Rows: 1, Stacks: outputs, OutWidth: width, Cotangent: aligned[T](outputs * width), Weight: f.Weight, Bias: -1}
+		for c := range outputs {
+			to := formed.Cotangent[c*width : (c+1)*width]
+			clear(to)
+			for k, ω := range r.Weights {
+				all(k*outputs+c, 0, width, T(ω), to)
+			}
+		}
+		condensed.Factors = append(condensed.Factors, formed)
+	}
+	return condensed
 }
 
 // columns adds weight times the columns lo to hi of the formed gradient of row r (a

@@ -43,14 +43,18 @@ func TestLayersAreTheirOwnWeights(t *testing.T) {
 			for _, m := range []*Machine{streamed, batched} {
 				path := path(t, m)
 				path.Begin(η)
+				add := func() {
+					if m == streamed {
+						path.Add(nodes, Block[float64]{Gradient: gradient, Derivatives: []float64{1}}, samples)
+					} else {
+						path.AddBatch(nodes, []int{0, 1, 2, 3}, gradient, []float64{1})
+					}
+				}
+				add()
 				if err := path.Refine(0, nodes, []Refinement[float64]{mesh}); err != nil {
 					t.Fatal(err)
 				}
-				if m == streamed {
-					path.Add(nodes, Block[float64]{Gradient: gradient, Derivatives: []float64{1}}, samples)
-				} else {
-					path.AddBatch(nodes, []int{0, 1, 2, 3}, gradient, []float64{1})
-				}
+				add()
 			}
 			b, err := NewBackward[float64](gonum(t), back, p, 0, queries)
 			if err != nil {

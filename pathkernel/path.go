@@ -9,7 +9,8 @@ import (
 
 // Path feeds machines along a path of weights. For every step, in order: Begin
 // with its learning rate, then Add for each block of training samples, with what
-// was evaluated in that step: the query's factors are the same in all of them. After the last one, if Finish says that it is
+// was evaluated in that step: the query's factors are the same in all of them. Then, any number of times, Refine, and
+// Add as before. After the last one, if Finish says that it is
 // needed, Add once more with what was evaluated at w_S.
 type Path[T Float] struct {
 	machines []*Machine
@@ -19,6 +20,7 @@ type Path[T Float] struct {
 	first    int  // query of the machines that the factors begin with
 	current  bool // products holds the query's side of this step
 
+	refining    bool                   // what is added are the corrections alone
 	corrections [][]correction[T]      // of this step, of each machine
 	correcting  *Contraction[T]        // multiplies them
 	fixed       map[[2]int]map[int][]T // of each block of queries and samples, by their first: Grams of inputs that are data
@@ -67,9 +69,9 @@ func (p *Path[T]) Begin(η float64) {
 }
 
 // From says that the factors which follow are those of consecutive queries from the given one on,
-// not of all: within a step, each block of queries is a turn of Refine and Add of its own.
+// not of all: within a step, each block of queries is a turn of Add and Refine of its own.
 func (p *Path[T]) From(query int) {
-	p.first, p.current = query, false
+	p.first, p.current, p.refining = query, false, false
 	clear(p.corrections)
 }
 
@@ -110,18 +112,24 @@ func (p *Path[T]) Add(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 {
 		return
 	}
-	c := p.prepare(nodes, b.Gradient, p.kept(b.First))
 	rate := -1 / float64(batch)
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
 		sums[i] = []Sum{m.sumFrom(p.first)}
 		sums[i][0].Offset, sums[i][0].Scale = b.First, rate
+	}
+	if p.refining {
+		for i, m := range p.machines {
+			p.correct(i, b.Gradient, p.kept(b.First), m.outputs, 1, sums[i], (*Contraction[T]).Outer)
+		}
+		p.addKernel(nil, b, sums, batch)
+		return
+	}
+	for i := range p.machines {
 		p.raiseBound(i, b.Derivatives, batch)
 	}
+	c := p.prepare(nodes, b.Gradient, p.kept(b.First))
 	c.Outer(b.Gradient, sums)
-	for i := range p.machines {
-		p.correct(i, b.Gradient, p.kept(b.First), p.machines[i].outputs, 1, sums[i], (*Contraction[T]).Outer)
-	}
 	p.addKernel(c, b, sums, batch)
 }
 
@@ -132,17 +140,25 @@ func (p *Path[T]) AddBatch(nodes [][]Factor[T], samples []int, gradient []Factor
 	if len(p.machines) == 0 {
 		return
 	}
-	c := p.prepare(nodes, gradient, make(map[int][]T)) // another batch has other inputs
 	n, rows := len(samples), nodes[0][0].Rows
 	sums := make([][]Sum, len(p.machines))
 	for i, m := range p.machines {
-		p.raiseBound(i, derivatives, n)
 		whole := m.sumFrom(p.first)
 		sums[i] = []Sum{whole.like(rows*m.outputs, n, 1, -1/float64(n))}
 	}
-	c.Outer(gradient, sums)
+	if !p.refining {
+		for i := range p.machines {
+			p.raiseBound(i, derivatives, n)
+		}
+		p.prepare(nodes, gradient, make(map[int][]T)).Outer(gradient, sums) // another batch has other inputs
+	}
 	for i, m := range p.machines {
-		p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
+		if p.refining {
+			if len(p.corrections[i]) == 0 {
+				continue
+			}
+			p.correct(i, gradient, nil, m.outputs, 1, sums[i], (*Contraction[T]).Outer)
+		}
 		whole := m.sumFrom(p.first)
 		all := whole.all()
 		for part, values := range sums[i][0].all() {
@@ -163,7 +179,10 @@ func (p *Path[T]) AddKernel(nodes [][]Factor[T], b Block[T], batch int) {
 	if len(p.machines) == 0 || p.machines[0].kernel == NoKernel {
 		return
 	}
-	c := p.prepare(nodes, b.Jacobian, p.kept(b.First))
+	var c *Contraction[T]
+	if !p.refining {
+		c = p.prepare(nodes, b.Jacobian, p.kept(b.First))
+	}
 	p.addKernel(c, b, make([][]Sum, len(p.machines)), batch)
 }
 
@@ -197,7 +216,7 @@ func (p *Path[T]) raiseBound(machine int, derivatives []T, batch int) {
 	}
 }
 
-// addKernel adds the kernel with a block whose contraction is prepared.
+// addKernel adds the kernel with a block whose contraction c is prepared, or, while refining, its corrections.
 func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch int) {
 	kernel, rate := p.machines[0].kernel, -1/float64(batch)
 	if kernel == NoKernel {
@@ -207,7 +226,10 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 		sums[i] = []Sum{{Values: m.pathKernel[p.first*len(m.pathKernel)/m.queries:], Width: m.samples, Offset: b.First, Scale: 1}}
 	}
 	if kernel == TraceKernel {
-		c.Trace(b.Jacobian, sums)
+		if !p.refining {
+			c.Trace(b.Jacobian, sums)
+			return
+		}
 		for i := range p.machines {
 			p.correct(i, b.Jacobian, p.kept(b.First), 1, 1, sums[i], (*Contraction[T]).Trace)
 		}
@@ -220,7 +242,10 @@ func (p *Path[T]) addKernel(c *Contraction[T], b Block[T], sums [][]Sum, batch i
 	for i, m := range p.machines {
 		sums[i] = append(sums[i], Sum{Values: m.numerators[p.first*len(m.numerators)/m.queries:], Width: m.samples, Offset: b.First, Scale: rate, Columns: derivatives})
 	}
-	c.Outer(b.Jacobian, sums)
+	if !p.refining {
+		c.Outer(b.Jacobian, sums)
+		return
+	}
 	for i, m := range p.machines {
 		p.correct(i, b.Jacobian, p.kept(b.First), m.outputs, m.outputs, sums[i], (*Contraction[T]).Outer)
 	}

@@ -3,6 +3,7 @@ package pathkernel
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 )
 
 // Refinement is the quadrature of one query's step that stands in for the machine's rule:
@@ -54,11 +55,24 @@ type correction[T Float] struct {
 // correctionRows bounds the rows of a correction, whose products are kept until they are added.
 const correctionRows = 128
 
+// Bytes returns the memory of the factors.
+func (r *Refinement[T]) Bytes() (bytes int) {
+	var zero T
+	for i := range r.Factors {
+		bytes += (len(r.Factors[i].Input) + len(r.Factors[i].Cotangent)) * int(unsafe.Sizeof(zero))
+	}
+	return bytes
+}
+
 // Refine replaces the machine's quadrature of some queries in this step, of which nodes holds
-// the query's factors. Call it between Begin, or From, from which queries are counted, and
-// the step's blocks. The machine has family exact.
+// the query's factors. Call it after the blocks of the step, or of the queries from From on, from which
+// queries are counted, have been added; then add the blocks once more, which now adds
+// only what the refinements change. A step may have several rounds of it, of other queries each, so that memory is that of
+// a round. The machine has family exact.
 func (p *Path[T]) Refine(machine int, nodes [][]Factor[T], refinements []Refinement[T]) error {
 	rate := sum(p.weights[machine])
+	p.refining = true
+	clear(p.corrections)
 	var queries []int
 	var weights []float64
 	var parts [][]Factor[T]

@@ -62,14 +62,20 @@ func TestRefinedQueries(t *testing.T) {
 				streamed, batched := path(t, left, m), path(t, batch)
 				streamed.Begin(η)
 				batched.Begin(η)
-				for i, path := range []*Path[float64]{streamed, batched} {
-					if err := path.Refine(1-i, nodes, refinements); err != nil {
-						t.Fatal(err)
-					}
+				feed := func() {
+					streamed.Add(nodes, Block[float64]{Gradient: gradient, Jacobian: jacobian, Derivatives: derivatives}, samples)
+					batched.AddBatch(nodes, []int{4, 3, 2, 1, 0}, gradient, derivatives)
+					batched.AddKernel(nodes, Block[float64]{Jacobian: jacobian, Derivatives: derivatives}, samples)
 				}
-				streamed.Add(nodes, Block[float64]{Gradient: gradient, Jacobian: jacobian, Derivatives: derivatives}, samples)
-				batched.AddBatch(nodes, []int{4, 3, 2, 1, 0}, gradient, derivatives)
-				batched.AddKernel(nodes, Block[float64]{Jacobian: jacobian, Derivatives: derivatives}, samples)
+				feed()
+				for _, round := range [][]Refinement[float64]{refinements[:1], refinements[1:]} {
+					for i, path := range []*Path[float64]{streamed, batched} {
+						if err := path.Refine(1-i, nodes, round); err != nil {
+							t.Fatal(err)
+						}
+					}
+					feed()
+				}
 
 				check := func(what string, got, want []float64) {
 					t.Helper()
