@@ -15,6 +15,10 @@ import (
 	"pkm/experiments/sweeps"
 )
 
+// lostLocally is --lost-after where all workers are on this machine: no network makes them silent, and
+// giving up one that lives costs little, as its trial's folder is locked.
+const lostLocally = 5 * time.Second
+
 func (c *command) sweepCommand() *cobra.Command {
 	var flags accessFlags
 	o := sweeps.Options{}
@@ -43,6 +47,9 @@ func (c *command) sweepCommand() *cobra.Command {
 			if o.Server, err = flags.access(c); err != nil {
 				return err
 			}
+			if !cmd.Flags().Changed("lost-after") && o.Server.URL == "" {
+				o.Lost = lostLocally
+			}
 			if !cmd.Flags().Changed("workers") && o.Server.URL == "" {
 				o.Workers = runtime.NumCPU()
 			}
@@ -69,7 +76,7 @@ func (c *command) sweepCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Dir, "out", "", "folder of the sweep, new or empty (default sweeps/FILE, or sweeps/FILE-2 and so on where that is taken)")
 	cmd.Flags().BoolVar(&o.Resume, "resume", false, "go on with a sweep that was killed, interrupted or stopped, or has a larger run_cap now")
 	cmd.Flags().BoolVar(&o.RetryFailed, "retry-failed", false, "with --resume: run trials again that have failed")
-	cmd.Flags().DurationVar(&o.Lost, "lost-after", 30*time.Second, "a worker that says nothing for so long is given up, and its trial goes to another")
+	cmd.Flags().DurationVar(&o.Lost, "lost-after", 30*time.Second, "a worker that says nothing for so long is given up, and its trial goes to another; without --server 5s by default")
 	flags.add(cmd, "NATS server with JetStream to use instead of an embedded one, such as nats://host:4222")
 	cmd.AddCommand(c.sweepBestCommand(), c.sweepListCommand(), c.sweepShowCommand())
 	return cmd

@@ -6,15 +6,12 @@ import (
 	"bufio"
 	"encoding/csv"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -177,75 +174,3 @@ parameters:
   training.optimizer.learning_rate: {distribution: log_uniform, min: 1e-3, max: 3}
   training.optimizer.momentum: {values: [0, 0.9]}
 `
-
-// A sweep whose workers are killed again and again, and whose coordinator is killed, has the
-// table of a sweep that nothing happened to, whatever the number of workers.
-// TEST_SWEEP_TRIALS sets the number of trials, 30 by default.
-func TestKilledSweepGoesOnToTheSameTable(t *testing.T) {
-	trials, kills, coordinators := 30, 4, 2
-	if n, err := strconv.Atoi(os.Getenv("TEST_SWEEP_TRIALS")); err == nil {
-		trials = n
-	} else if testing.Short() {
-		trials, kills, coordinators = 10, 1, 1
-	}
-	file := sweepFiles(t, slow, fmt.Sprintf(ashaSweep, trials))
-	undisturbed := filepath.Join(t.TempDir(), "undisturbed")
-	begun := time.Now()
-	p := start(t, "sweep", file, "--workers", "1", "--out", undisturbed)
-	if code := p.wait(t); code != exitOK {
-		t.Fatalf("exit code %d\n%s", code, p.output())
-	}
-	took := time.Since(begun)
-	want := results(t, undisturbed)
-	states := strings.Join(column(want, "state"), " ")
-	if !strings.Contains(states, "completed") || !strings.Contains(states, "terminated") {
-		t.Fatalf("the sweep should end some trials early and some not: %s", states)
-	}
-
-	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
-	dir := filepath.Join(t.TempDir(), "killed")
-	args := []string{"sweep", file, "--workers", "2", "--out", dir, "--lost-after", "1s"}
-	pause := func(part int) { time.Sleep(time.Duration(random.Int64N(int64(took) / int64(part)))) }
-	hit := 0
-	for life := 0; ; life++ {
-		p := start(t, args...)
-		if life < coordinators {
-			until(t, "workers", func() bool { return p.worker(1) > 0 })
-			for range kills {
-				for i := range 2 {
-					pause(8 * kills)
-					if pid := p.worker(i); pid > 0 && syscall.Kill(pid, syscall.SIGKILL) == nil {
-						hit++
-					}
-				}
-			}
-			_ = p.Process.Kill()
-		}
-		code := p.wait(t)
-		if code == exitOK {
-			break
-		}
-		if life >= coordinators {
-			t.Fatalf("exit code %d\n%s", code, p.output())
-		}
-		if _, err := os.Stat(filepath.Join(dir, "sweep.json")); err == nil && !slices.Contains(args, "--resume") {
-			args = append(args, "--resume")
-		}
-	}
-	t.Logf("undisturbed in %v; %d workers killed", took, hit)
-	same(t, "killed", results(t, dir), want)
-	entries, err := os.ReadDir(filepath.Join(dir, "trials"))
-	if err != nil || len(entries) != trials {
-		t.Errorf("%d folders of trials, %v", len(entries), err)
-	}
-	for _, e := range entries[:3] {
-		if out, code := verify(t, filepath.Join(dir, "trials", e.Name())); code != exitOK && strings.Contains(out, "completed") {
-			t.Errorf("%s: %s", e.Name(), out)
-		}
-	}
-	// Nothing runs again.
-	p = start(t, append(slices.Clone(args), "--resume")...)
-	if code := p.wait(t); code != exitOK || strings.Contains(p.output(), "is process") {
-		t.Errorf("resuming a finished sweep: exit code %d\n%s", code, p.output())
-	}
-}
