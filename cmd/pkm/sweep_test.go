@@ -25,9 +25,16 @@ type process struct {
 	ended   chan struct{} // closed when it has
 }
 
+// start starts pkm.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
+	return startCommand(t, exec.Command(os.Args[0], args...))
+}
+
+// startCommand starts a command that may be pkm.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd, ended: make(chan struct{})}
 	p.Env = append(os.Environ(), asProgram)
 	out, err := p.StdoutPipe()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -72,7 +73,12 @@ func Connect(a Access, name string) (*nats.Conn, error) {
 		options = append(options, nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}))
 	}
 	conn, err := nats.Connect(a.URL, options...)
-	if err != nil {
+	switch {
+	case errors.Is(err, nats.ErrAuthorization) && a.Token == "":
+		return fail(fmt.Errorf("%w: it asks for a token; name the file that holds it with --token-file, or set %s", err, TokenVariable))
+	case errors.Is(err, nats.ErrAuthorization):
+		return fail(fmt.Errorf("%w: it has another token", err))
+	case err != nil:
 		return fail(err)
 	}
 	return conn, nil
