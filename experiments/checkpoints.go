@@ -19,9 +19,9 @@ func (c *Config) spacing(each, bytes float64) int {
 	if t.Checkpoints.Every > 0 {
 		return min(t.Checkpoints.Every, t.Steps)
 	}
-	disk, _ := parseSize(t.Checkpoints.Disk)
+	disk, _ := ParseSize(t.Checkpoints.Disk)
 	every := min(t.Steps, max((t.Steps+mostCheckpoints-1)/mostCheckpoints, training.CheckpointSpacing(t.Steps, each, disk)))
-	if memory, _ := parseSize(c.Memory); len(c.Machines) > 0 && !t.Optimizer.plain() {
+	if memory, _ := ParseSize(c.Memory); len(c.Machines) > 0 && !t.Optimizer.plain() {
 		every = max(1, min(every, int(memory/4/bytes)))
 	}
 	return every

@@ -11,8 +11,8 @@ const sizes = "a number and a unit of bytes, B, kB, MB, GB, TB, KiB, MiB, GiB or
 // sizeForm is a number and a unit.
 const sizeForm = `^([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$`
 
-// parseSize returns a number of bytes, false where text is none.
-func parseSize(text string) (bytes float64, ok bool) {
+// ParseSize returns the bytes of a text such as 2GiB or 1.5 GB, as configurations have them, false where it is none.
+func ParseSize(text string) (bytes float64, ok bool) {
 	parts := regexp.MustCompile(sizeForm).FindStringSubmatch(text)
 	if parts == nil {
 		return 0, false

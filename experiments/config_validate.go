@@ -118,7 +118,7 @@ func (v *validator) text(f *field, text, path string) {
 	if f.tag.Get("form") == "folder" && !isFolderName(text) {
 		v.fail(path, ConfigError{Found: strconv.Quote(text), Allowed: f.allowed()})
 	}
-	if _, ok := parseSize(text); f.tag.Get("form") == "size" && !ok {
+	if _, ok := ParseSize(text); f.tag.Get("form") == "size" && !ok {
 		v.fail(path, ConfigError{Found: strconv.Quote(text), Allowed: f.allowed()})
 	}
 	if i := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 || !utf8.ValidString(text) {

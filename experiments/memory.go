@@ -37,7 +37,7 @@ func (e *MemoryError) Error() string {
 // fits returns a *MemoryError when the plan does not fit into the memory of the configuration,
 // or into the available bytes.
 func (c *Config) fits(data *Dataset, p *Plan, available float64) error {
-	limit, _ := parseSize(c.Memory)
+	limit, _ := ParseSize(c.Memory)
 	allowed := min(limit, available)
 	if p.Memory() <= allowed {
 		return nil

@@ -64,7 +64,7 @@ func (c *Config) plan(data *Dataset) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, _ := parseSize(c.Memory)
+	limit, _ := ParseSize(c.Memory)
 	of := func(blocks int) (plan *Plan, err error) {
 		block := (c.Data.Query + blocks - 1) / blocks
 		if c.Precision == "float32" {

@@ -137,7 +137,7 @@ func (r *refiner[T]) refine(g *group[T], a *pathkernel.Adaptive, m *measured[T],
 
 // refineBudget is what the factors of refined queries may take: a part of the memory that is not much beside the whole.
 func (c *Config) refineBudget() float64 {
-	limit, _ := parseSize(c.Memory)
+	limit, _ := ParseSize(c.Memory)
 	return limit / 32
 }
 

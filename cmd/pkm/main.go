@@ -118,9 +118,12 @@ func exitCode(err error) int {
 	var signal interrupted
 	var resume *experiments.ResumeError
 	var folder *sweeps.FolderError
+	var handed handedBack
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &handed):
+		return handed.code
 	case errors.As(err, &signal):
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):

@@ -60,7 +60,7 @@ func (c *command) sweepCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name := strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
+			name := sweepName(args[0])
 			if o.Dir == "" {
 				o.Dir = filepath.Join("sweeps", name)
 				if !o.Resume {
@@ -78,8 +78,13 @@ func (c *command) sweepCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.RetryFailed, "retry-failed", false, "with --resume: run trials again that have failed")
 	cmd.Flags().DurationVar(&o.Lost, "lost-after", 30*time.Second, "a worker that says nothing for so long is given up, and its trial goes to another; without --server 5s by default")
 	flags.add(cmd, "NATS server with JetStream to use instead of an embedded one, such as nats://host:4222")
-	cmd.AddCommand(c.sweepBestCommand(), c.sweepListCommand(), c.sweepShowCommand())
+	cmd.AddCommand(c.sweepBestCommand(), c.sweepListCommand(), c.sweepShowCommand(), c.sweepLaunchCommand())
 	return cmd
+}
+
+// sweepName returns the name of a sweep file without folder and extension.
+func sweepName(file string) string {
+	return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 }
 
 // sweep runs a sweep and shows it.

@@ -101,14 +101,3 @@ func TestSweepOverTLS(t *testing.T) {
 		t.Errorf("states %s", got)
 	}
 }
-
-// freePort returns a port of the loopback interface on which nothing listens.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}

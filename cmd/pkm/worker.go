@@ -40,6 +40,8 @@ func (c *command) workerCommand() *cobra.Command {
 	var flags accessFlags
 	var sweep, dir string
 	var untilStdinCloses bool
+	var wait time.Duration
+	var handBackCode int
 	cmd := &cobra.Command{
 		Use:   "worker --server nats://HOST:PORT",
 		Short: "Take trials of a sweep, or parts of a run, from a server until it is over",
@@ -71,17 +73,20 @@ func (c *command) workerCommand() *cobra.Command {
 					orphaned(errOrphaned)
 				}()
 			}
-			w := &sweeps.Worker{Sweep: sweep, Dir: dir, Engine: engine, Name: sweeps.WorkerName(), Log: func(format string, args ...any) {
+			w := &sweeps.Worker{Sweep: sweep, Dir: dir, Engine: engine, Name: sweeps.WorkerName(), Wait: wait, Log: func(format string, args ...any) {
 				fmt.Fprintf(c.errout, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 			}}
-			if w.Conn, err = sweeps.Connect(access, w.Name); err != nil {
-				return err
+			w.Conn, err = sweeps.ConnectPatiently(ctx, access, w.Name, wait)
+			if err == nil {
+				defer w.Conn.Close()
+				err = w.Run(ctx, usr1())
 			}
-			defer w.Conn.Close()
-			err = w.Run(ctx, usr1())
 			var signal interrupted
-			if errors.Is(err, errOrphaned) || errors.As(err, &signal) {
-				return nil // what it ran is handed back
+			switch {
+			case errors.As(err, &signal) && handBackCode != 0:
+				return handedBack{err, handBackCode}
+			case errors.As(err, &signal), errors.Is(err, errOrphaned):
+				return nil
 			}
 			return err
 		},
@@ -89,8 +94,16 @@ func (c *command) workerCommand() *cobra.Command {
 	flags.add(cmd, "server of the sweep")
 	cmd.Flags().StringVar(&sweep, "sweep", "", "id of the sweep or the run, where the server has several")
 	cmd.Flags().StringVar(&dir, "dir", ".", "folder of the sweep, as this machine sees it: runs go to its trials; or of the run, which all workers share")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "for the server and the sweep to be there")
+	cmd.Flags().IntVar(&handBackCode, "hand-back-code", 0, "exit code after SIGTERM and SIGINT, other than 0 where a scheduler is to begin the worker again")
 	cmd.Flags().BoolVar(&untilStdinCloses, "until-stdin-closes", false, "end as after SIGTERM when standard input closes: a coordinator's own workers end with it")
 	return cmd
+}
+
+// handedBack is the end of a worker whose exit code is chosen.
+type handedBack struct {
+	error
+	code int
 }
 
 // errOrphaned ends a worker whose coordinator has ended.

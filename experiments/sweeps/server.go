@@ -1,11 +1,13 @@
 package sweeps
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"time"
@@ -82,6 +84,19 @@ func Connect(a Access, name string) (*nats.Conn, error) {
 		return fail(err)
 	}
 	return conn, nil
+}
+
+// ConnectPatiently connects to a server that may not be there for wait yet.
+func ConnectPatiently(ctx context.Context, a Access, name string, wait time.Duration) (conn *nats.Conn, err error) {
+	away := func(err error) bool {
+		var network net.Error // a name that is not known, or an address that is not reached
+		return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &network)
+	}
+	err = patiently(ctx, wait, away, func() error {
+		conn, err = Connect(a, name)
+		return err
+	})
+	return conn, err
 }
 
 // withoutSecret returns a URL without user, password or token.

@@ -26,7 +26,8 @@ type Worker struct {
 	Sweep  string // its id; "": the only one on the server
 	Dir    string // folder of the sweep, as this machine sees it
 	Engine compute.Engine
-	Name   string // such as host/process
+	Name   string        // such as host/process
+	Wait   time.Duration // for the sweep to be on the server
 	Log    func(format string, args ...any)
 
 	parts experiments.PartWorker
@@ -43,18 +44,15 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 	if err != nil {
 		return fmt.Errorf("open the work queue: %w", err)
 	}
-	if w.Sweep == "" {
-		if w.Sweep, err = onlySweep(ctx, js); err != nil {
-			return err
-		}
+	var consumer jetstream.Consumer
+	err = patiently(ctx, w.Wait, noSweep, func() error {
+		consumer, err = w.open(ctx, js)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	q := &queue{w.Conn, js, w.Sweep}
-	opening, cancel := context.WithTimeout(ctx, waiting)
-	defer cancel()
-	consumer, err := js.Consumer(opening, q.tasks(), "workers")
-	if err != nil {
-		return fmt.Errorf("open the work queue of sweep %s: %w", w.Sweep, err)
-	}
 	beat := consumer.CachedInfo().Config.AckWait / 4
 	for {
 		select {
@@ -83,6 +81,47 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 	}
 }
 
+// open opens the sweep's queue.
+func (w *Worker) open(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
+	if w.Sweep == "" {
+		id, err := onlySweep(ctx, js)
+		if err != nil {
+			return nil, err
+		}
+		w.Sweep = id
+	}
+	ctx, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	consumer, err := js.Consumer(ctx, (&queue{w.Conn, js, w.Sweep}).tasks(), "workers")
+	if err != nil {
+		return nil, fmt.Errorf("open the work queue of sweep %s: %w", w.Sweep, err)
+	}
+	return consumer, nil
+}
+
+// errNoSweep says that a server has no sweep.
+var errNoSweep = errors.New("there is none yet; start it with pkm sweep FILE --server")
+
+// noSweep reports whether a queue cannot be opened as its sweep has not begun.
+func noSweep(err error) bool {
+	return errors.Is(err, errNoSweep) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound)
+}
+
+// patiently calls try again for so long as it fails with an error that may pass.
+func patiently(ctx context.Context, wait time.Duration, passes func(error) bool, try func() error) error {
+	for end := time.Now().Add(wait); ; {
+		err := try()
+		if err == nil || !passes(err) || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // onlySweep returns the id of the sweep on a server that has one.
 func onlySweep(ctx context.Context, js jetstream.JetStream) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, waiting)
@@ -98,7 +137,7 @@ func onlySweep(ctx context.Context, js jetstream.JetStream) (string, error) {
 	case err != nil && !errors.Is(err, jetstream.ErrEndOfData):
 		return "", fmt.Errorf("look for a sweep on the server: %w", err)
 	case len(ids) == 0:
-		return "", errors.New("look for a sweep on the server: there is none yet; start it with pkm sweep FILE --server")
+		return "", fmt.Errorf("look for a sweep on the server: %w", errNoSweep)
 	case len(ids) > 1:
 		return "", fmt.Errorf("look for a sweep on the server: there are %d (%s); name one with --sweep", len(ids), strings.Join(ids, ", "))
 	}
