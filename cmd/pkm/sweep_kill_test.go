@@ -67,7 +67,7 @@ func TestKilledSweepGoesOnToTheSameTable(t *testing.T) {
 	if testing.Short() {
 		trials, workers, coordinators = 12, 1, 1
 	}
-	file := sweepFiles(t, strings.Replace(slow, "steps: 150", "steps: 60", 1), fmt.Sprintf(ashaSweep, trials))
+	file := sweepFiles(t, steps(40), fmt.Sprintf(ashaSweep, trials))
 	undisturbed := filepath.Join(t.TempDir(), "undisturbed")
 	begun := time.Now()
 	p := start(t, "sweep", file, "--workers", "1", "--out", undisturbed)

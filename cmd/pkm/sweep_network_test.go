@@ -131,7 +131,7 @@ func TestSweepOverANetwork(t *testing.T) {
 	startNATS(t, n.in("server", natsProgram(t)), fmt.Sprintf("listen: \"10.213.0.1:4222\"\nauthorization { token: %q }\n", token))
 	secret, url := write(t, "token", token+"\n"), "nats://10.213.0.1:4222"
 
-	file := sweepFiles(t, slow, fmt.Sprintf(ashaSweep, trials))
+	file := sweepFiles(t, steps(150), fmt.Sprintf(ashaSweep, trials))
 	alone := filepath.Join(t.TempDir(), "alone")
 	if p := start(t, "sweep", file, "--workers", "2", "--out", alone); p.wait(t) != exitOK {
 		t.Fatal(p.output())

@@ -62,7 +62,7 @@ func TestSweepOnSlurm(t *testing.T) {
 		trials = 8
 	}
 	const odd = `it's "100%" a #1 $HOME`
-	plain := sweepFiles(t, slow, fmt.Sprintf(ashaSweep, trials))
+	plain := sweepFiles(t, steps(150), fmt.Sprintf(ashaSweep, trials))
 	file := filepath.Join(filepath.Dir(plain), odd+".yaml")
 	if err := os.Rename(plain, file); err != nil {
 		t.Fatal(err)

@@ -170,6 +170,14 @@ machines: [{name: exact, family: exact, rule: gauss-2}]
 path_kernel: none
 `
 
+// steps returns slow with another number of steps, of which the race detector makes long ones.
+func steps(n int) string {
+	if testing.Short() {
+		n = min(n, 40)
+	}
+	return strings.Replace(slow, "steps: 150", fmt.Sprintf("steps: %d", n), 1)
+}
+
 // ashaSweep depends on earlier results in its points and in its early ends.
 const ashaSweep = `method: tpe
 run_cap: %d
