@@ -39,7 +39,7 @@ type Event struct {
 }
 
 // ahead is how many trials that depend on no result are drawn before those in front of them
-// are finished.
+// are finished, and, where workers have taken all of these, how many wait for a worker.
 const ahead = 64
 
 // coordinator draws trials and collects results.
@@ -51,6 +51,7 @@ type coordinator struct {
 	table   *Table
 	stopped bool      // no more trials are drawn, as one has failed
 	next    time.Time // that the table's files are written, unless it is due
+	asked   time.Time // how many tasks wait for a worker
 }
 
 // Run runs a sweep to its end and returns its table, also beside an error. A sweep that is
@@ -138,6 +139,8 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 		workers.start()
 		defer workers.stop()
 	}
+	every := time.NewTicker(time.Second) // workers take trials without a word
+	defer every.Stop()
 	for {
 		if err := c.issue(ctx); err != nil {
 			return err
@@ -159,6 +162,7 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 					return err
 				}
 			}
+		case <-every.C:
 		case r := <-reports:
 			c.options.Observe(Event{Table: c.table, Report: &r})
 		case note := <-workers.notes:
@@ -295,11 +299,20 @@ func (c *coordinator) copyResults() {
 
 // issue draws the trials that can be drawn now.
 func (c *coordinator) issue(ctx context.Context) error {
-	t := len(c.table.Rows)
+	t, room := len(c.table.Rows), -1
 	for ; t < c.sweep.Trials && !c.stopped; t++ {
 		done := c.table.leading()
-		if c.sweep.sees(c.sampler, t) > done || t >= done+ahead {
+		if c.sweep.sees(c.sampler, t) > done {
 			return nil
+		}
+		if t >= done+ahead {
+			if room < 0 {
+				room = c.room(ctx)
+			}
+			if room == 0 {
+				return nil
+			}
+			room--
 		}
 		var trials []*Trial
 		var results []*Result
@@ -325,6 +338,20 @@ func (c *coordinator) issue(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// room returns how many tasks can be added to those that wait for a worker. The server is asked at most
+// every second.
+func (c *coordinator) room(ctx context.Context) int {
+	if time.Since(c.asked) < time.Second {
+		return 0
+	}
+	c.asked = time.Now()
+	n, err := c.queue.untaken(ctx)
+	if err != nil {
+		return 0 // the server is away
+	}
+	return max(0, ahead-n)
 }
 
 // over reports whether there is nothing to wait for.

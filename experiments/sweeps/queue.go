@@ -90,6 +90,17 @@ func (q *queue) publish(ctx context.Context, subject string, v any) error {
 	}
 }
 
+// untaken returns how many tasks no worker has taken.
+func (q *queue) untaken(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	consumer, err := q.js.Consumer(ctx, q.tasks(), "workers")
+	if err != nil {
+		return 0, err
+	}
+	return int(consumer.CachedInfo().NumPending), nil
+}
+
 // forgetTasks empties the work queue.
 func (q *queue) forgetTasks(ctx context.Context) error {
 	return q.purge(ctx, q.tasks())
