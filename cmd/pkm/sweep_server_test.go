@@ -228,7 +228,7 @@ func TestSweepOutlivesAServersRestart(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "restarted")
 	p := start(t, "sweep", file, "--server", url, "--workers", "2", "--out", dir, "--lost-after", "2s")
-	until(t, "a result", func() bool { return strings.Contains(p.output(), "3/") })
+	until(t, "a result", func() bool { return strings.Contains(p.output(), "\n3/") })
 	s.Shutdown()
 	s.WaitForShutdown()
 	time.Sleep(3 * time.Second)
