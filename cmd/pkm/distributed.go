@@ -27,7 +27,7 @@ func (f *distributedFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.on, "distributed", false, "train here, and have the kernel machines computed in parts by workers, each a process")
 	flags.IntVar(&f.workers, "workers", 0, "with --distributed: processes on this machine, of one core each (default: one for each core, none with --server)")
-	flags.DurationVar(&f.lost, "lost-after", 30*time.Second, "with --distributed: a worker that says nothing for so long is given up, and its part goes to another")
+	flags.DurationVar(&f.lost, "lost-after", 30*time.Second, "with --distributed: a worker that says nothing for so long is given up, and its part goes to another; without --server 5s by default")
 	f.access.add(cmd, "with --distributed: NATS server with JetStream to use instead of an embedded one, such as nats://host:4222")
 }
 
@@ -40,6 +40,9 @@ func (f *distributedFlags) distribute(c *command, cmd *cobra.Command, config *ex
 			}
 		}
 		return nil, nil
+	}
+	if !cmd.Flags().Changed("lost-after") && f.access.server == "" {
+		f.lost = lostLocally
 	}
 	switch {
 	case f.lost < time.Second:
