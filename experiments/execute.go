@@ -334,8 +334,8 @@ func (m Machine) build(kernel pathkernel.Kernel, queries, outputs, samples, step
 	return machine, nil
 }
 
-// loop returns the training of the configuration, without hooks.
-func (e *experiment[T]) loop() (*training.Loop[T], error) {
+// newLoop returns the loop of the configuration, without hooks.
+func (e *experiment[T]) newLoop() (*training.Loop[T], error) {
 	c := e.config
 	loss, err := training.NewLoss[T](c.Loss.Kind)
 	if err != nil {
@@ -358,7 +358,7 @@ func (e *experiment[T]) loop() (*training.Loop[T], error) {
 
 // run trains.
 func (e *experiment[T]) run(ctx context.Context) error {
-	loop, err := e.loop()
+	loop, err := e.newLoop()
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func executePart[T graphs.Float](ctx context.Context, dir string, p Part, carry 
 	if err := e.build(w.data, p.First, p.Count); err != nil {
 		return PartFiles{}, err
 	}
-	loop, err := e.loop()
+	loop, err := e.newLoop()
 	if err != nil {
 		return PartFiles{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -95,6 +96,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	})
 	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
 	root.AddCommand(c.initCommand(), c.schemaCommand(), c.sweepCommand(), c.workerCommand())
+	root.AddCommand(c.explainCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)
@@ -119,6 +121,7 @@ func exitCode(err error) int {
 	var resume *experiments.ResumeError
 	var folder *sweeps.FolderError
 	var handed handedBack
+	var explain *experiments.ExplainError
 	switch {
 	case err == nil:
 		return exitOK
@@ -128,7 +131,7 @@ func exitCode(err error) int {
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):
 		return exitDiverged
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &choice), errors.As(err, &occupied), errors.As(err, &memory), errors.As(err, &resume), errors.As(err, &folder):
+	case isAny(err, &usage, &config, &choice, &occupied, &memory, &resume, &folder, &explain):
 		return exitUsage
 	}
 	return exitFailed
@@ -147,6 +150,11 @@ func atLeast(n int, what string) cobra.PositionalArgs {
 // engine opens the engine with the BLAS that PKM_BLAS asks for.
 func (c *command) engine() (compute.Engine, error) {
 	return compute.Open(c.variable("PKM_BLAS"))
+}
+
+// isAny reports whether an error is, or wraps, one of the types that the targets point at.
+func isAny(err error, targets ...any) bool {
+	return slices.ContainsFunc(targets, func(t any) bool { return errors.As(err, t) })
 }
 
 // variable returns an environment variable.

@@ -21,6 +21,9 @@ type columns struct {
 // last column, the inputs are all others.
 func chooseColumns(names []string, count int, o Options) (*columns, error) {
 	c := &columns{names: names, count: count}
+	if o.Features > 0 {
+		return c, c.ofSamples(o)
+	}
 	target := o.Target
 	if target == "" {
 		target = "-1"

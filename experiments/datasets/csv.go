@@ -26,6 +26,11 @@ func (f *Reader) CSV(o Options) (t *Table, err error) {
 }
 
 func readCSV(r *bufio.Reader, o Options) (*Table, error) {
+	return readCSVColumns(r, o, func(*columns) {})
+}
+
+// readCSVColumns is readCSV, and tells which columns are read.
+func readCSVColumns(r *bufio.Reader, o Options, tell func(*columns)) (*Table, error) {
 	if start, _ := r.Peek(3); string(start) == "\ufeff" {
 		if _, err := r.Discard(3); err != nil {
 			return nil, err
@@ -59,6 +64,7 @@ func readCSV(r *bufio.Reader, o Options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	tell(c)
 	t := c.start(o)
 	record := first
 	if isHeader {
@@ -69,7 +75,7 @@ func readCSV(r *bufio.Reader, o Options) (*Table, error) {
 		if err := c.add(t, rows, record, o); err != nil {
 			return nil, err
 		}
-		if !o.Regression {
+		if len(t.Labels) > 0 {
 			if _, err := strconv.ParseFloat(t.Labels[t.Rows-1], 64); err != nil {
 				words++
 			}

@@ -54,6 +54,9 @@ type Options struct {
 	Regression   bool   // targets are numbers, not classes
 	Shape        []int  // of a sample; none: as the file has it
 	ChannelsLast bool   // images are (height, width, channels)
+
+	Features int      // of Samples: inputs of a sample
+	Names    []string // of Samples: of the inputs, or nil
 }
 
 // Error is a fault of a file.
