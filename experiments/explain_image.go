@@ -86,8 +86,8 @@ func (p *pictures) image(inputs []Figure) *image.RGBA {
 	return img
 }
 
-// drawn returns the images of the sample and of the listed training samples; nil for what is no image.
-func (e *Explanation) drawn() (sample image.Image, for_, against []image.Image) {
+// images returns the images of the sample and of the listed training samples; nil for what is no image.
+func (e *Explanation) images() (sample *image.RGBA, up, down []*image.RGBA) {
 	if e.pictures == nil {
 		return nil, nil, nil
 	}
@@ -97,10 +97,10 @@ func (e *Explanation) drawn() (sample image.Image, for_, against []image.Image) 
 	}
 	e.pictures.fit(all...)
 	for _, p := range e.For {
-		for_ = append(for_, e.pictures.image(p.Inputs))
+		up = append(up, e.pictures.image(p.Inputs))
 	}
 	for _, p := range e.Against {
-		against = append(against, e.pictures.image(p.Inputs))
+		down = append(down, e.pictures.image(p.Inputs))
 	}
-	return e.pictures.image(e.Sample.Inputs), for_, against
+	return e.pictures.image(e.Sample.Inputs), up, down
 }

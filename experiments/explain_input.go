@@ -94,7 +94,7 @@ func (x *explainer) file() (*explainedSamples, error) {
 	}
 	t, err := datasets.NewReader().Samples(options)
 	if err != nil {
-		return nil, err
+		return nil, x.fault("mend the file, or give another with --input", "%v", err)
 	}
 	s := &explainedSamples{query: -1, file: path, samples: &Samples{Inputs: t.Values, Indices: make([]int64, t.Rows)}}
 	if t.Pixels != nil {
@@ -163,6 +163,13 @@ func (x *explainer) labelSamples(s *explainedSamples, t *datasets.Table) error {
 // featureNames returns what the inputs of a sample are called, by the header of the table that the run was
 // trained on, where that is still what it was; nil where they have no names.
 func (x *explainer) featureNames() []string {
+	if !x.named {
+		x.named, x.names = true, x.readFeatureNames()
+	}
+	return x.names
+}
+
+func (x *explainer) readFeatureNames() []string {
 	d, files := x.config.Data, x.run.Manifest.Data.Files
 	if d.Source != "csv" || len(files) == 0 {
 		return nil

@@ -77,8 +77,10 @@ func (r *replayed[T]) prepare(s *explainedSamples, t *explainedTarget) (err erro
 	if err != nil {
 		return err
 	}
-	if err := c.fits(&Dataset{Shape: x.shape, Classes: len(x.classes), Outputs: x.run.Summary.Outputs}, plan, availableMemory()); err != nil {
-		return err
+	limit, _ := ParseSize(c.Memory)
+	if allowed := min(limit, availableMemory()); plan.Memory() > allowed {
+		const gib = 1 << 30
+		return x.fault("give fewer samples at once, or make room in memory", "to follow the path of its weights again for %d sample(s) takes about %.3g GiB, of %.3g GiB that it may take", s.count(), plan.Memory()/gib, allowed/gib)
 	}
 	e := &experiment[T]{config: c, block: plan.Block, phases: make(map[string]Figure), query: s.samples, classes: x.run.Summary.Outputs}
 	if e.network, err = c.Network.Build(&Dataset{Shape: x.shape}, e.classes); err != nil {

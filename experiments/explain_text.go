@@ -26,7 +26,7 @@ func (e *Explanation) WriteText(w io.Writer) error {
 		name   string
 		pushes []Push
 		others Others
-	}{{"for it (up)", e.For, e.OthersFor}, {"against it (down)", e.Against, e.OthersAgainst}} {
+	}{{"pushed it up", e.For, e.OthersFor}, {"pushed it down", e.Against, e.OthersAgainst}} {
 		fmt.Fprintf(&b, "\n%s\n", side.name)
 		rows := [][]string{append([]string{"rank", "index", "data row", labels, "contribution", "share"}, features...)}
 		for _, p := range side.pushes {
@@ -53,14 +53,14 @@ func (e *Explanation) WriteText(w io.Writer) error {
 	if e.Neutral > 0 {
 		neutral = fmt.Sprintf("; %d contributed nothing", e.Neutral)
 	}
-	fmt.Fprintf(&b, "A share is that of Σ|contribution| = %s, of all %d training samples%s.\n", number(e.Sum.Absolute), e.Sum.Samples, neutral)
+	fmt.Fprintf(&b, "\nA share is that of Σ|contribution| = %s, of all %d training samples%s.\n", number(e.Sum.Absolute), e.Sum.Samples, neutral)
 	if len(e.features) > mostFeatures || len(e.features) == 0 && len(features) > 0 && len(e.Sample.Inputs) > mostFeatures {
 		fmt.Fprintf(&b, "The first %d of %d inputs are shown; --json has all.\n", mostFeatures, len(e.Sample.Inputs))
 	}
 	for _, side := range []struct {
 		name, prefix string
 		parts        []Share
-	}{{"class of the training sample", "class ", e.ByClass}, {"layer", "layer ", e.ByLayer}, {"time", "", e.ByWindow}} {
+	}{{"class of the training sample", "class ", e.ByClass}, {"layer", "layer ", e.ByLayer}, {"time", "", merged(e.ByWindow)}} {
 		writeParts(&b, side.name, side.prefix, side.parts)
 	}
 	if len(e.Missing) > 0 {
@@ -149,6 +149,23 @@ func (e *Explanation) tableFeatures() []string {
 		names = append(names, name)
 	}
 	return names
+}
+
+// merged joins consecutive windows, so that a table has no more rows than a page.
+func merged(windows []Share) (rows []Share) {
+	const most = 20
+	each := (len(windows) + most - 1) / most
+	for i, w := range windows {
+		if i%each == 0 {
+			rows = append(rows, w)
+			continue
+		}
+		r := &rows[len(rows)-1]
+		r.EndStep, r.Name = w.EndStep, windowName(*r.FirstStep, *w.EndStep)
+		r.Contribution, r.For, r.Against = r.Contribution+w.Contribution, r.For+w.For, r.Against+w.Against
+		r.Share, r.Regularization = r.Share+w.Share, r.Regularization+w.Regularization
+	}
+	return rows
 }
 
 // input returns input j in the units of the data.

@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"pkm/experiments"
+	"pkm/internal/atomicfile"
 	"pkm/internal/compute"
 )
 
@@ -14,6 +18,7 @@ func (c *command) explainCommand() *cobra.Command {
 	var o experiments.ExplainOptions
 	var asJSON, asCSV bool
 	var top int
+	var figure string
 	cmd := &cobra.Command{
 		Use:   "explain RUN --query K | --input FILE",
 		Short: "Show which training samples pushed an output up and down",
@@ -26,15 +31,33 @@ func (c *command) explainCommand() *cobra.Command {
 			if err := explainUsage(cmd, args, top, asJSON && asCSV); err != nil {
 				return err
 			}
+			format := ""
+			if figure != "" {
+				var err error
+				if format, err = experiments.FigureFormat(figure); err != nil {
+					return usageError{err}
+				}
+				if _, err := os.Lstat(figure); err == nil {
+					return usageError{fmt.Errorf("explain --figure %s: the file exists and is not overwritten", figure)}
+				}
+			}
 			o.Engine = c.engineOf
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			bar := &replayProgress{command: c}
+			bar := &replayProgress{command: c, began: time.Now()}
 			o.Progress = bar.update
 			all, err := experiments.Explain(ctx, args[0], top, o)
 			bar.finish(err == nil)
 			if err != nil {
 				return err
+			}
+			if figure != "" {
+				if len(all) != 1 {
+					return usageError{fmt.Errorf("explain --figure draws one sample, %s has %d: give it a file of one", o.Input, len(all))}
+				}
+				if _, err := atomicfile.Write(figure, func(w io.Writer) error { return all[0].Figure(w, format) }); err != nil {
+					return err
+				}
 			}
 			switch {
 			case asJSON:
@@ -45,6 +68,9 @@ func (c *command) explainCommand() *cobra.Command {
 			for k, e := range all {
 				if k > 0 {
 					fmt.Fprintf(c.out, "\n\n")
+				}
+				if width, _, err := size(c.out); err == nil && width > 0 {
+					fmt.Fprint(c.out, e.Strips(width, c.variable("NO_COLOR") == ""))
 				}
 				if err := e.WriteText(c.out); err != nil {
 					return err
@@ -63,6 +89,7 @@ func (c *command) explainCommand() *cobra.Command {
 	f.StringVar(&o.Against, "against", "", "the other class of a margin (default: the best of the others)")
 	f.IntVar(&top, "top", 10, "how many training samples for and against are listed; 0: all")
 	f.BoolVar(&o.Replay, "replay", false, "follow the path again, for shares by layer and by time that the run did not keep")
+	f.StringVar(&figure, "figure", "", "draw a sheet of the images and the bars into this .svg or .png file")
 	f.BoolVar(&asJSON, "json", false, "print JSON, in full precision")
 	f.BoolVar(&asCSV, "csv", false, "print the listed training samples as CSV, in full precision")
 	return cmd
@@ -106,11 +133,13 @@ func (c *command) engineOf(blas string) (compute.Engine, error) {
 type replayProgress struct {
 	*command
 	*progress
+	began time.Time
 }
 
 func (p *replayProgress) update(now experiments.Progress) {
 	if p.progress == nil {
 		p.progress = newProgress(p.errout, now.Steps)
+		p.progress.start = p.began
 	}
 	p.progress.update(now)
 }

@@ -68,7 +68,11 @@ func (p *progress) figures() string {
 	if !math.IsNaN(p.last.Residual) {
 		residual = fmt.Sprintf("  step residual %.1e", p.last.Residual)
 	}
-	return fmt.Sprintf(" loss %.4g%s  %.1f steps/s", p.last.Loss, residual, p.rate())
+	loss := ""
+	if !math.IsNaN(p.last.Loss) { // as in an account of steps
+		loss = fmt.Sprintf(" loss %.4g", p.last.Loss)
+	}
+	return fmt.Sprintf("%s%s  %.1f steps/s", loss, residual, p.rate())
 }
 
 func (p *progress) rate() float64 {

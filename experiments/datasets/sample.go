@@ -11,7 +11,7 @@ import (
 // Samples reads samples of o.Features inputs that need no label: an array (.npy) of one or
 // several, an image (.png, .jpg, .jpeg, .gif), or the rows of a table (.csv, .tsv). Of a table the
 // columns are those of o.Names, where its header has them, else those of o.Inputs, else all, where there are o.Features
-// of them, and else all but the target; targets are read where there are some. Other options are as for training samples.
+// of them, and else all but the target, which is the last where there is no header; targets are read where there are some. Other options are as for training samples.
 func (f *Reader) Samples(o Options) (*Table, error) {
 	t := &Table{}
 	read := map[string]func(r *bufio.Reader) error{
@@ -103,6 +103,9 @@ func (c *columns) ofSamples(o Options) (err error) {
 		target = "-1"
 	}
 	targets, err := c.find("data.target", target)
+	if err != nil && c.names == nil { // of a header that the file has not
+		targets, err = c.find("data.target", "-1")
+	}
 	if err != nil && c.inputs == nil {
 		return err
 	}
