@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -160,8 +161,9 @@ func Explain(ctx context.Context, dir string, top int, o ExplainOptions) ([]*Exp
 	}
 	x := &explainer{run: run, options: o, top: top}
 	fail := func(err error) ([]*Explanation, error) {
-		if _, ours := err.(*ExplainError); ours {
-			return nil, err
+		var asked *ExplainError
+		if errors.As(err, &asked) {
+			return nil, asked
 		}
 		return nil, fmt.Errorf("explain run %s: %w", dir, err)
 	}

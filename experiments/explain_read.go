@@ -139,20 +139,6 @@ func (x *explainer) part(name string, shape []int, at ...int) ([]float64, error)
 	return elements.Read[float64](f, count)
 }
 
-// length returns the first dimension of an array.
-func (x *explainer) length(name string) (int, error) {
-	f, err := openFile(x.root, "arrays/"+name+".npy")
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	h, err := npy.ReadHeader(f)
-	if err != nil || len(h.Shape) == 0 {
-		return 0, fmt.Errorf("arrays/%s.npy: shape %v: %w", name, h.Shape, err)
-	}
-	return h.Shape[0], nil
-}
-
 // whole reads an array of whole numbers; nil where the run has none.
 func (x *explainer) whole(name string) ([]int64, error) {
 	if !x.has(name) {

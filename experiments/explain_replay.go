@@ -2,12 +2,16 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 
 	"pkm/graphs"
+	"pkm/internal/vector"
 	"pkm/pathkernel"
 	"pkm/training"
 )
@@ -54,6 +58,10 @@ func replay[T graphs.Float](ctx context.Context, x *explainer, s *explainedSampl
 		err = r.train(ctx, loop, r.experiment.tracker)
 	} else {
 		err = r.account(ctx, loop)
+	}
+	var other *training.ReplayError
+	if errors.As(err, &other) {
+		return nil, r.otherPath()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("follow the path of its weights again: %w", err)
@@ -143,9 +151,13 @@ func (r *replayed[T]) train(ctx context.Context, loop *training.Loop[T], hooks .
 
 // otherPath reports weights that are not those of the run.
 func (r *replayed[T]) otherPath() error {
-	m := &r.run.Manifest
-	return r.fault("explain it there, or run it again here (pkm run "+r.run.Path+"/config.yaml) and explain that",
-		"training again ends in other weights than weights_final.safetensors, so that the path is not that of the run: it was made with %s on %s/%s (%s), this is %s", m.BLAS, m.OS, m.Arch, m.Vector, r.experiment.options.Engine.Name())
+	m, here := &r.run.Manifest, r.experiment.options.Engine.Name()
+	do := fmt.Sprintf("explain it where it was made, or run it again here, by pkm run %s/config.yaml, and explain that", r.run.Path)
+	if m.BLAS != here {
+		do = "leave PKM_BLAS unset, or " + do
+	}
+	return r.fault(do, "following the path of its weights again ends in other weights than the run's: it was made with %s, %s, on %s/%s, and this is %s, %s, on %s/%s",
+		m.BLAS, m.Vector, m.OS, m.Arch, here, vector.Name(), runtime.GOOS, runtime.GOARCH)
 }
 
 // follower is the hook that tells the observer.
@@ -169,7 +181,7 @@ func (f *follower[T]) Finish(context.Context, *training.Step[T]) error { return 
 func (r *replayed[T]) account(ctx context.Context, loop *training.Loop[T]) error {
 	e := r.experiment
 	steps := r.run.Summary.Steps
-	trajectory := training.Trajectory{Dir: r.run.Path + "/trajectory"}
+	trajectory := training.Trajectory{Dir: filepath.Join(r.run.Path, "trajectory")}
 	starts, err := trajectory.Steps()
 	if err != nil {
 		return err

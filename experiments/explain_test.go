@@ -204,8 +204,7 @@ func writeNPY(t *testing.T, path string, shape []int, data []float64) {
 	}
 }
 
-// A run that has lost its trajectory makes it again, and ends in the same account; one whose weights
-// are others is refused.
+// A run that has lost its trajectory makes it again, and ends in the same account.
 func TestReplayWithoutTrajectory(t *testing.T) {
 	run := mustExecute(t, small, explainCases["momentum and decay"]...).Path
 	stored := explained(t, run, ExplainOptions{Query: 1})
