@@ -94,7 +94,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.verifyCommand(), c.doctorCommand())
+	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.convergeCommand(), c.verifyCommand(), c.doctorCommand())
 	root.AddCommand(c.initCommand(), c.schemaCommand(), c.sweepCommand(), c.workerCommand())
 	root.AddCommand(c.explainCommand())
 	err := root.ExecuteContext(ctx)
@@ -122,6 +122,7 @@ func exitCode(err error) int {
 	var folder *sweeps.FolderError
 	var handed handedBack
 	var explain *experiments.ExplainError
+	var study *experiments.StudyError
 	switch {
 	case err == nil:
 		return exitOK
@@ -131,7 +132,7 @@ func exitCode(err error) int {
 		return exitSignal + int(signal.Signal)
 	case errors.As(err, &diverged):
 		return exitDiverged
-	case isAny(err, &usage, &config, &choice, &occupied, &memory, &resume, &folder, &explain):
+	case isAny(err, &usage, &config, &choice, &occupied, &memory, &resume, &folder, &explain, &study):
 		return exitUsage
 	}
 	return exitFailed
