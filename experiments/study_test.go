@@ -112,6 +112,9 @@ func TestStudyOfOptimizers(t *testing.T) {
 
 // The kinks of ReLU take rules of orders 2 and 4 down to about 1.
 func TestStudyOfKinks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("another study")
+	}
 	c := runStudy(t, parseStudy(t, 2, []string{"trapezoid", "gauss-2", "flow/trapezoid"}, "network.activation=relu", "network.hidden=[32, 32]", "training.steps=20"))
 	for _, m := range c.Machines {
 		if slope := float64(m.Slope); !(slope > 0.5 && slope < 1.5) || m.Fitted != 3 {
