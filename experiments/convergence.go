@@ -14,9 +14,10 @@ const (
 
 // Convergence is what a study found: convergence.json. What there is not is NaN, null in JSON.
 type Convergence struct {
-	Format   string               `json:"format"` // convergenceFormat: by it a file is known as ours
-	Name     string               `json:"name"`   // of the configuration
-	Error    string               `json:"error"`  // by which slopes and orders are computed
+	Format   string               `json:"format"`   // convergenceFormat: by it a file is known as ours
+	Name     string               `json:"name"`     // of the configuration
+	Error    string               `json:"error"`    // by which slopes and orders are computed
+	Quantity string               `json:"quantity"` // what becomes smaller: learning rate, or, of a gradient flow, fixed step
 	Product  Figure               `json:"learning_rate_times_steps"`
 	Floor    Figure               `json:"rounding_floor"` // largest relative error that rounding was seen to set; 0: none
 	Levels   []ConvergenceLevel   `json:"levels"`         // the largest learning rate first

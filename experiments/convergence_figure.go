@@ -23,7 +23,6 @@ import (
 const (
 	convergenceWidth  = 18 * vg.Centimeter
 	convergenceHeight = 12 * vg.Centimeter
-	convergenceLegend = 5 * vg.Centimeter // of the width
 )
 
 // SVG draws error over learning rate, both logarithmic: a line for each machine, with its slope in the legend, and a
@@ -51,19 +50,18 @@ func (c *Convergence) PNG(w io.Writer) error {
 	})
 }
 
-// draw draws the study.
+// draw draws the study. The axes are those of the logarithms: gonum/plot misplaces the labels of logarithmic ones.
 func (c *Convergence) draw(canvas draw.Canvas) error {
-	p := newPanel(c.Name + ": error of the kernel machines by learning rate")
-	p.X.Label.Text, p.Y.Label.Text = "learning rate η, at η·S = "+short(c.Product), "relative error"
+	p := newPanel(c.Name + ": error of the kernel machines by " + c.Quantity)
+	p.Title.Padding = vg.Points(6)
+	p.X.Label.Text, p.Y.Label.Text = c.Quantity+", at "+c.Quantity+" × steps = "+short(c.Product), "relative error"
 	if c.Error == MaxAbsErrorName {
 		p.Y.Label.Text = "largest |ŷ − f(x; w_S)|"
 	}
-	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.Y.Tick.Marker = decades{}
 	legend := plot.NewLegend()
 	legend.Left, legend.Top, legend.Padding = true, true, vg.Points(3)
 	legend.TextStyle.Font = font.From(p.Legend.TextStyle.Font, vg.Points(10))
-	lowest, highest := math.Inf(1), 0.0
+	lowest, highest := math.Inf(1), math.Inf(-1)
 	for i := range c.Machines {
 		m := &c.Machines[i]
 		line := c.points(m, func(ConvergencePoint) bool { return true })
@@ -74,36 +72,41 @@ func (c *Convergence) draw(canvas draw.Canvas) error {
 			lowest, highest = min(lowest, q.Y), max(highest, q.Y)
 		}
 	}
-	if highest == 0 {
-		lowest, highest = 1e-17, 1 // nothing to draw
+	if lowest > highest {
+		lowest, highest = -17, 0 // nothing to draw
 	}
-	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(lowest))), math.Pow(10, math.Ceil(math.Log10(highest)+0.05))
+	p.Y.Min, p.Y.Max = math.Floor(lowest), math.Ceil(highest+0.05)
+	errors := decades{}.Ticks(math.Pow(10, p.Y.Min), math.Pow(10, p.Y.Max))
 	var rates plot.ConstantTicks
-	for _, l := range c.Levels {
-		rates = append(rates, plot.Tick{Value: float64(l.LearningRate), Label: short(l.LearningRate)})
+	for i := range errors {
+		errors[i].Value = math.Log10(errors[i].Value)
 	}
-	p.X.Min, p.X.Max = rates[len(rates)-1].Value/1.1, rates[0].Value*1.15
-	p.X.Tick.Marker = rates
-	if err := c.triangles(p, math.Pow(p.Y.Max/p.Y.Min, 0.03)); err != nil {
+	for _, l := range c.Levels {
+		rates = append(rates, plot.Tick{Value: math.Log10(float64(l.LearningRate)), Label: short(l.LearningRate)})
+	}
+	p.X.Min, p.X.Max = rates[len(rates)-1].Value-0.04, rates[0].Value+0.06
+	p.X.Tick.Marker, p.Y.Tick.Marker = rates, plot.ConstantTicks(errors)
+	if err := c.triangles(p, 0.03*(p.Y.Max-p.Y.Min)); err != nil {
 		return err
 	}
 	canvas.SetColor(color.White) // for pages in dark mode
 	canvas.Fill(canvas.Rectangle.Path())
 	const pad = vg.Centimeter / 4
-	p.Draw(draw.Crop(canvas, pad, -convergenceLegend, pad, -pad))
-	legend.Draw(draw.Crop(canvas, convergenceWidth-convergenceLegend+pad, -pad, pad, -vg.Centimeter))
+	beside := legend.Rectangle(canvas).Size().X + 2*pad // where it covers no line
+	p.Draw(draw.Crop(canvas, pad, -beside, pad, -pad))
+	legend.Draw(draw.Crop(canvas, convergenceWidth-beside+pad, 0, pad, -vg.Centimeter))
 	return nil
 }
 
 // fitted reports whether the slope is fitted to the point.
 func (p ConvergencePoint) fitted() bool { return !p.Floor }
 
-// points returns the points of a machine that have a place in the picture.
+// points returns the points of a machine that have a place in the picture, as logarithms to base ten.
 func (c *Convergence) points(m *MachineConvergence, keep func(ConvergencePoint) bool) plotter.XYs {
 	points := plotter.XYs{}
 	for _, p := range m.Points {
 		if e := p.error(c.Error); keep(p) && e > 0 {
-			points = append(points, plotter.XY{X: float64(p.LearningRate), Y: e})
+			points = append(points, plotter.XY{X: math.Log10(float64(p.LearningRate)), Y: math.Log10(e)})
 		}
 	}
 	return finite(points)
@@ -141,16 +144,16 @@ func drawMachine(p *plot.Plot, legend *plot.Legend, m *MachineConvergence, i int
 			entry = append(entry, scatter)
 		}
 	}
-	text := m.Name + ": no slope"
+	text := shorten(m.Name, 24) + ": no slope"
 	if m.Fitted > 1 {
-		text = fmt.Sprintf("%s: slope %s", m.Name, fixed(m.Slope))
+		text = fmt.Sprintf("%s: slope %s", shorten(m.Name, 24), fixed(m.Slope))
 	}
 	legend.Add(text, entry...)
 	return nil
 }
 
 // triangles draws a right triangle of each expected order below the lowest machine of that order, between
-// the two smallest learning rates of its fit: its height is order times its length. gap is the factor
+// the two smallest learning rates of its fit: its height is order times its length. gap is
 // between line and triangle.
 func (c *Convergence) triangles(p *plot.Plot, gap float64) error {
 	lowest := map[int]plotter.XYs{}
@@ -168,8 +171,8 @@ func (c *Convergence) triangles(p *plot.Plot, gap float64) error {
 	for _, order := range slices.Sorted(maps.Keys(lowest)) {
 		points := lowest[order]
 		left, right := points[1].X, points[0].X
-		base := points[1].Y / gap
-		top := base * math.Pow(right/left, float64(order))
+		base := points[1].Y - gap
+		top := base + float64(order)*(right-left)
 		if base < p.Y.Min {
 			continue
 		}
@@ -178,7 +181,7 @@ func (c *Convergence) triangles(p *plot.Plot, gap float64) error {
 			return err
 		}
 		triangle.Color, triangle.Width = color.Gray{110}, vg.Points(0.7)
-		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: right, Y: math.Sqrt(base * top)}}, Labels: []string{strconv.Itoa(order)}})
+		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: right, Y: (base + top) / 2}}, Labels: []string{strconv.Itoa(order)}})
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 // made returns a study of one machine of an order, with these relative errors at η = 1, ½, ¼, ….
 // The largest errors are three times as large.
 func made(order int, errors ...float64) *Convergence {
-	c := &Convergence{Error: RelativeErrorName}
+	c := &Convergence{Error: RelativeErrorName, Quantity: "learning rate"}
 	m := MachineConvergence{Name: "made", Order: order}
 	for k, e := range errors {
 		rate := Figure(math.Ldexp(1, -k))

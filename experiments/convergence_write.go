@@ -82,13 +82,13 @@ func (c *Convergence) Table(w io.Writer) error {
 			notes += fmt.Sprintf("%s diverged: %s\n", l.Run, l.Reason)
 		}
 	}
-	if _, err := fmt.Fprintf(w, "%s by learning rate, at learning rate × steps = %s\n", c.Error, short(c.Product)); err != nil {
+	if _, err := fmt.Fprintf(w, "%s by %s, at %[2]s × steps = %s\n", c.Error, c.Quantity, short(c.Product)); err != nil {
 		return err
 	}
 	if err := writeTable(w, errors, 3); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "\nobserved order from one learning rate to the next\n"); err != nil {
+	if _, err := fmt.Fprintf(w, "\nobserved order from one %s to the next\n", c.Quantity); err != nil {
 		return err
 	}
 	if err := writeTable(w, orders, 1); err != nil {

@@ -37,6 +37,14 @@ func (l StudyLevel) Rate() float64 {
 	return o.LearningRate
 }
 
+// Quantity names what Rate returns: learning rate or fixed step.
+func (l StudyLevel) Quantity() string {
+	if l.Config.Training.Optimizer.Kind == "flow" {
+		return "fixed step"
+	}
+	return "learning rate"
+}
+
 // folder returns the name of the level's run directory.
 func (l StudyLevel) folder() string {
 	if l.Config.Training.Optimizer.Kind == "flow" {

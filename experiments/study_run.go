@@ -42,7 +42,8 @@ func (s *Study) Run(ctx context.Context, o StudyOptions) (*Convergence, error) {
 		return nil, err
 	}
 	first := s.Levels[0]
-	c := &Convergence{Format: convergenceFormat, Name: s.Name, Error: o.Error, Product: Figure(first.Rate() * float64(first.Config.Training.Steps))}
+	c := &Convergence{Format: convergenceFormat, Name: s.Name, Error: o.Error,
+		Quantity: first.Quantity(), Product: Figure(first.Rate() * float64(first.Config.Training.Steps))}
 	for _, m := range s.Machines {
 		c.Machines = append(c.Machines, MachineConvergence{Name: m.Name, Family: m.Family, Rule: m.Rule, Target: m.Target, Order: s.order(m)})
 	}

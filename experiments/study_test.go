@@ -86,7 +86,7 @@ func TestStudyOfFlow(t *testing.T) {
 	s := parseStudy(t, 2, nil, "machines=[]", "path_kernel=none", "training.steps=1000", "~training.optimizer.learning_rate", "training.optimizer={kind: flow, time: 2, fixed_step: 0.2}")
 	c := runStudy(t, s)
 	slopes(t, c, map[string]float64{"flow-left": 1, "flow-trapezoid": 2}, 0.1)
-	if l := c.Levels[2]; l.Steps != 40 || l.Run != "step-0.05" || c.Product != 2 {
+	if l := c.Levels[2]; l.Steps != 40 || l.Run != "step-0.05" || c.Product != 2 || c.Quantity != "fixed step" {
 		t.Errorf("the last level is %+v, the time %g", l, float64(c.Product))
 	}
 }

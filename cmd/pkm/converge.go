@@ -118,7 +118,7 @@ func (c *command) converge(cmd *cobra.Command, study *experiments.Study, dir, by
 			if done {
 				there = ", is there"
 			}
-			fmt.Fprintf(say, "run %d of %d: learning rate %g, %d steps, in %s%s\n", level, len(study.Levels), l.Rate(), steps, run, there)
+			fmt.Fprintf(say, "run %d of %d: %s %g, %d steps, in %s%s\n", level, len(study.Levels), l.Quantity(), l.Rate(), steps, run, there)
 			if !done {
 				bar = newProgress(c.errout, steps)
 			}
