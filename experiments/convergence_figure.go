@@ -92,7 +92,7 @@ func (c *Convergence) draw(canvas draw.Canvas) error {
 	canvas.SetColor(color.White) // for pages in dark mode
 	canvas.Fill(canvas.Rectangle.Path())
 	const pad = vg.Centimeter / 4
-	beside := legend.Rectangle(canvas).Size().X + 2*pad // where it covers no line
+	beside := 1.2*legend.Rectangle(canvas).Size().X + 2*pad // where it covers no line, and with room for a browser's wider font
 	p.Draw(draw.Crop(canvas, pad, -beside, pad, -pad))
 	legend.Draw(draw.Crop(canvas, convergenceWidth-beside+pad, 0, pad, -vg.Centimeter))
 	return nil
