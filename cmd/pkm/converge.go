@@ -47,7 +47,7 @@ func (c *command) convergeCommand() *cobra.Command {
 				return err
 			}
 			if dir == "" {
-				dir = filepath.Join("runs", config.Name+"-convergence")
+				dir = filepath.Join("runs", config.Name+"-study")
 			}
 			result, err := c.converge(cmd, study, dir, by, asJSON || asCSV)
 			if result == nil {
@@ -70,7 +70,7 @@ func (c *command) convergeCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&factors, "factors", nil, "factors of the learning rate instead, such as 1,1/2,1/3")
 	cmd.Flags().StringSliceVar(&rules, "rules", nil, "only the machines of these rules, such as left,gauss-2,flow/trapezoid")
 	cmd.Flags().StringVar(&by, "error", experiments.RelativeErrorName, "the error that is fitted, relative_error or max_abs_error")
-	cmd.Flags().StringVar(&dir, "out", "", "folder of the study, new, empty or of the same study (default runs/NAME-convergence)")
+	cmd.Flags().StringVar(&dir, "out", "", "folder of the study, new, empty or of the same study (default runs/NAME-study)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print everything as JSON, in full precision")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "print a line for each machine at each learning rate as CSV, in full precision")
 	return cmd

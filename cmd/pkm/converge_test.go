@@ -15,8 +15,8 @@ func TestConverge(t *testing.T) {
 	config := write(t, "fast.yaml", fast)
 	small := []string{"converge", config, "training.optimizer.learning_rate=0.05", "--halvings", "1", "--rules", "left,gauss-2,flow/trapezoid"}
 	code, out, errout := pkm(t, small...)
-	for _, want := range []string{"run 2 of 2: learning rate 0.025, 8 steps, in runs/fast-convergence/eta-0.025\n", "\nrelative_error by learning rate, at learning rate × steps = 0.2\n",
-		"flow-trapezoid  flow    trapezoid", "\nobserved order from one learning rate to the next\n", "figure: runs/fast-convergence/convergence.svg"} {
+	for _, want := range []string{"run 2 of 2: learning rate 0.025, 8 steps, in runs/fast-study/eta-0.025\n", "\nrelative_error by learning rate, at learning rate × steps = 0.2\n",
+		"flow-trapezoid  flow    trapezoid", "\nobserved order from one learning rate to the next\n", "figure: runs/fast-study/convergence.svg"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Fatalf("exit %d without %q\n%s%s", code, want, out, errout)
 		}
@@ -25,7 +25,7 @@ func TestConverge(t *testing.T) {
 		t.Errorf("no progress: %s", errout)
 	}
 	for _, name := range []string{"json", "csv", "svg", "png"} {
-		if info, err := os.Stat("runs/fast-convergence/convergence." + name); err != nil || info.Size() == 0 {
+		if info, err := os.Stat("runs/fast-study/convergence." + name); err != nil || info.Size() == 0 {
 			t.Errorf("convergence.%s: %v", name, err)
 		}
 	}
