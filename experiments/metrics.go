@@ -1,16 +1,20 @@
 package experiments
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"pkm/internal/atomicfile"
 )
 
 const metricsName = "metrics.jsonl"
@@ -111,4 +115,47 @@ func (m *MetricsWriter) close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return errors.Join(m.f.Sync(), m.f.Close())
+}
+
+// rewriteMetrics lets edit change every line that was written. The file is replaced whole.
+func (d *RunDir) rewriteMetrics(edit func(*StepMetrics)) error {
+	w, err := d.Metrics()
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	path := filepath.Join(d.path, metricsName)
+	fail := func(err error) error { return fmt.Errorf("write %s: %w", metricsName, err) }
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fail(err)
+	}
+	var lines bytes.Buffer
+	for line := range bytes.Lines(content) {
+		var m StepMetrics
+		if err := json.Unmarshal(line, &m); err != nil {
+			return fail(err)
+		}
+		edit(&m)
+		text, err := json.Marshal(m)
+		if err != nil {
+			return fail(err)
+		}
+		lines.Write(append(text, '\n'))
+	}
+	if _, err := atomicfile.Write(path, func(to io.Writer) error {
+		_, err := to.Write(lines.Bytes())
+		return err
+	}); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0o666)
+	if err != nil {
+		return fail(err)
+	}
+	err = w.f.Close()
+	w.f, w.hash, w.bytes = f, sha256.New(), int64(lines.Len())
+	w.hash.Write(lines.Bytes())
+	return err
 }

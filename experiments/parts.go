@@ -140,9 +140,13 @@ func (e *experiment[T]) distribute(ctx context.Context) error {
 			}
 		}
 	}
-	for i := range e.steps {
-		if s := e.steps[i].Step; s < len(residuals) && e.tracker.watched != nil {
-			e.steps[i].StepResidual = Figure(residuals[s])
+	if e.tracker.watched != nil {
+		if err := e.dir.rewriteMetrics(func(m *StepMetrics) {
+			if m.Step < len(residuals) {
+				m.StepResidual = Figure(residuals[m.Step])
+			}
+		}); err != nil {
+			return err
 		}
 	}
 	return os.RemoveAll(filepath.Join(e.dir.path, partsFolder))

@@ -1,8 +1,11 @@
 package experiments
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"math/rand/v2"
@@ -54,7 +57,20 @@ func executeInParts(t *testing.T, seed uint64, overrides ...string) *Run {
 	return r
 }
 
-// arrays returns the files under arrays/.
+// stepMetrics returns the lines of metrics.jsonl.
+func stepMetrics(t *testing.T, run string) (lines []StepMetrics) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(run, metricsName))
+	must(t, err)
+	for line := range bytes.Lines(content) {
+		var m StepMetrics
+		must(t, json.Unmarshal(line, &m))
+		lines = append(lines, m)
+	}
+	return lines
+}
+
+// arrayFiles returns the files under arrays/.
 func arrayFiles(t *testing.T, run string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -146,6 +162,16 @@ func TestPartsEqualTheWhole(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(parts.Path, partsFolder)); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the parts are left: %v", err)
+			}
+			for line, m := range stepMetrics(t, whole.Path) {
+				other := stepMetrics(t, parts.Path)[line]
+				if m.Seconds, other.Seconds = 0, 0; math.Abs(float64(m.StepResidual-other.StepResidual)) < 1e-12 {
+					other.StepResidual = m.StepResidual
+				}
+				if fmt.Sprint(m) != fmt.Sprint(other) {
+					t.Errorf("metrics.jsonl has %+v, want %+v", other, m)
+					break
+				}
 			}
 			for i, m := range whole.Summary.Machines {
 				a, b := m.Figures.Certificate, parts.Summary.Machines[i].Figures.Certificate
