@@ -197,7 +197,7 @@ func (d *Dataset) choose(train, query int, classes []int) (rest, held []int, rel
 
 // provenance says where the samples of the chosen classes, or of all, come from.
 func (d *Dataset) provenance(classes []int) DataProvenance {
-	p := DataProvenance{Source: d.Source, SHA256: d.SHA256, Files: d.Files, Classes: d.ClassNames}
+	p := DataProvenance{Source: d.Source, SHA256: d.SHA256, Files: d.Files, Shape: d.Shape, Classes: d.ClassNames}
 	if len(classes) > 0 {
 		p.Classes = nil
 		for _, c := range classes {

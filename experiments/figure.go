@@ -77,7 +77,16 @@ func (r *Run) predictions() (final []float64, machines []prediction, err error) 
 
 // drawFigure draws both panels.
 func drawFigure(w io.Writer, name string, final []float64, machines []prediction) error {
-	agreement, errors := newPanel(name+": kernel machine against network"), newPanel("error of the kernel machine")
+	panels, err := agreementPanels(name, final, machines)
+	if err != nil {
+		return err
+	}
+	return drawPanels(w, "svg", panels...)
+}
+
+// agreementPanels returns both panels.
+func agreementPanels(name string, final []float64, machines []prediction) ([]*plot.Plot, error) {
+	agreement, errors := newPanel(wrap(name+": kernel machine against network", 46)), newPanel("error of the kernel machine")
 	agreement.X.Label.Text, agreement.Y.Label.Text = "network output f(x; w_S)", "kernel machine output ŷ"
 	errors.X.Label.Text, errors.Y.Label.Text = "network output f(x; w_S)", "|ŷ − f(x; w_S)|"
 	errors.Y.Scale, errors.Y.Tick.Marker = plot.LogScale{}, decades{}
@@ -86,7 +95,7 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 		low, high := slices.Min(final), slices.Max(final)
 		diagonal, err := plotter.NewLine(plotter.XYs{{X: low, Y: low}, {X: high, Y: high}})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		diagonal.Color, diagonal.Dashes = color.Gray{160}, []vg.Length{vg.Points(3), vg.Points(3)}
 		agreement.Add(diagonal)
@@ -114,12 +123,12 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 			}
 			scatter, err := plotter.NewScatter(panel.points)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			scatter.GlyphStyle = draw.GlyphStyle{Color: palette[i%len(palette)], Radius: vg.Points(1.8), Shape: shape(i)}
 			panel.plot.Add(scatter)
 			if panel.plot == agreement {
-				agreement.Legend.Add(m.name, scatter)
+				agreement.Legend.Add(shorten(m.name, 28), scatter)
 			}
 		}
 	}
@@ -128,7 +137,7 @@ func drawFigure(w io.Writer, name string, final []float64, machines []prediction
 	} else {
 		errors.Y.Min, errors.Y.Max = 1e-17, 1
 	}
-	return drawPair(w, agreement, errors)
+	return []*plot.Plot{agreement, errors}, nil
 }
 
 func newPanel(title string) *plot.Plot {

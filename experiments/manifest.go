@@ -60,6 +60,7 @@ type DataProvenance struct {
 	Source  string          `json:"source"`
 	SHA256  string          `json:"sha256"`            // of the files, one after the other
 	Files   []datasets.File `json:"files,omitempty"`   // none of what is embedded
+	Shape   []int           `json:"shape,omitempty"`   // of one sample: (channels, height, width) of images
 	Classes []string        `json:"classes,omitempty"` // what the data call the classes 0, 1, …, where not by these numbers
 }
 

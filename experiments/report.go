@@ -2,147 +2,164 @@ package experiments
 
 import (
 	_ "embed" // the page
+	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
-	"image/color"
 	"io"
-	"math"
-	"slices"
-	"strings"
+	"maps"
+	"os"
+	"path/filepath"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	"pkm/internal/atomicfile"
 )
 
-//go:embed report.html.tmpl
-var reportPage string
+// The parts of the page; experiments/assets/README.md says where uPlot is from.
+var (
+	//go:embed assets/report.tmpl.html
+	reportPage string
+	//go:embed assets/report.css
+	reportStyle string
+	//go:embed assets/report.js
+	reportScript string
+	//go:embed assets/uPlot.iife.min.js
+	uPlotScript string
+	//go:embed assets/uPlot.min.css
+	uPlotStyle string
+)
 
-// reportRow is a machine in the report's table.
-type reportRow struct {
-	Name, Rule                                                       string
-	MaxAbsError, RMSE, RelativeError, ArgmaxAgreement, QueryAccuracy string
-}
+const reportName = "report.html"
 
-// report is what the page shows.
-type report struct {
-	Name, Description string
-	Network           struct{ TrainLoss, QueryLoss, QueryAccuracy string }
-	Machines          []reportRow
-	Agreement         template.HTML // SVG that this package drew
-	Training          template.HTML
-}
-
-// writeReport writes the self-contained page of a run.
-func writeReport(w io.Writer, c *Config, s Summary, final []float64, predictions []prediction, steps []StepMetrics) error {
-	page, err := template.New("report").Parse(reportPage)
+// WriteReport writes the report of the completed run at dir, a page that needs no other file and no network, to w.
+func WriteReport(w io.Writer, dir string) error {
+	r, err := openRun(dir)
 	if err != nil {
 		return err
 	}
-	r := report{Name: c.Name, Description: c.Describe()}
-	r.Network.TrainLoss, r.Network.QueryLoss, r.Network.QueryAccuracy = number(s.Network.TrainLoss), number(s.Network.QueryLoss), number(s.Network.QueryAccuracy)
-	for i, m := range s.Machines {
-		f := m.Figures
-		r.Machines = append(r.Machines, reportRow{m.Name, c.Machines[i].Family + " / " + c.Machines[i].Rule, number(f.MaxAbsError), number(f.RMSE),
-			number(f.RelativeError), number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
+	defer r.root.Close()
+	if err := r.write(w); err != nil {
+		return fmt.Errorf("report of run %s: %w", dir, err)
 	}
-	for _, m := range s.Baselines {
-		f := m.Figures
-		r.Machines = append(r.Machines, reportRow{m.Name, "baseline", number(f.MaxAbsError), number(f.RMSE),
-			number(f.RelativeError), number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
-	}
-	r.Agreement = picture(func(w io.Writer) error { return drawFigure(w, c.Name, final, predictions) })
-	r.Training = picture(func(w io.Writer) error { return drawTraining(w, steps) })
-	return page.Execute(w, r)
+	return nil
 }
 
-// picture returns what draw draws for a page, or why it cannot be drawn: figures
-// of a run may be too extreme for an axis, and that must not cost the run.
-func picture(draw func(io.Writer) error) template.HTML {
-	var svg strings.Builder
-	if err := drawSafely(&svg, draw); err != nil {
-		return template.HTML("<p>" + template.HTMLEscapeString(err.Error()) + "</p>")
+// RewriteReport writes report.html and figures/ of the completed run at dir again, and the manifest, which lists them.
+func RewriteReport(dir string) error {
+	r, err := openRun(dir)
+	if err != nil {
+		return err
 	}
-	return inline(svg.String())
+	defer r.root.Close()
+	d := &RunDir{path: dir, manifest: r.manifest, files: make(map[string]FileRecord)}
+	if err := d.take(); err != nil {
+		return err
+	}
+	for _, f := range r.manifest.Files {
+		d.files[f.Path] = f
+	}
+	err = d.report(r)
+	if err == nil {
+		err = d.writeManifest()
+	}
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("report of run %s: %w", dir, err)
+	}
+	return nil
 }
 
-// drawSafely makes an error of a panic in gonum/plot, which has some for ranges
-// of numbers it cannot mark.
-func drawSafely(w io.Writer, draw func(io.Writer) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the numbers are too extreme to draw: %v", r)
-		}
-	}()
-	return draw(w)
+// openRun opens a completed run for its report.
+func openRun(dir string) (*reportSource, error) {
+	run, err := LoadRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("report of run %s: %w", dir, err)
+	}
+	config, err := Parse(filepath.Join(dir, "config.yaml"), text, "yaml", nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("report of run %s: %w", dir, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("report of run %s: %w", dir, err)
+	}
+	r, err := openReportSource(root, config, run.Manifest, run.Summary)
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("report of run %s: %w", dir, err)
+	}
+	return r, nil
 }
 
-// finite drops points that have no place in a picture.
-func finite(points plotter.XYs) plotter.XYs {
-	return slices.DeleteFunc(points, func(p plotter.XY) bool {
-		return math.IsNaN(p.Y-p.Y) || math.IsNaN(p.X-p.X)
-	})
+// writeReport writes the report and the figures of a run that is complete but for them.
+func (d *RunDir) writeReport(c *Config, s Summary) error {
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	defer root.Close()
+	d.mu.Lock()
+	m := d.manifest
+	d.mu.Unlock()
+	m.PhaseTimes = maps.Clone(m.PhaseTimes)
+	r, err := openReportSource(root, c, m, s)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if err := d.report(r); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
 }
 
-// inline returns an SVG document as an element of a page. gonum/plot escapes the
-// texts in it.
-func inline(svg string) template.HTML {
-	if at := strings.Index(svg, "<svg"); at > 0 {
-		svg = svg[at:]
+// report writes the page and the figures.
+func (d *RunDir) report(r *reportSource) error {
+	if err := d.WriteFile(reportName, r.write); err != nil {
+		return err
 	}
-	return template.HTML(svg)
+	return d.writePictures(r)
 }
 
-// drawTraining draws loss and step residual over steps.
-func drawTraining(w io.Writer, steps []StepMetrics) error {
-	loss, residual := plotter.XYs{}, plotter.XYs{}
-	low, high := math.Inf(1), 0.0
-	for _, s := range steps {
-		loss = append(loss, plotter.XY{X: float64(s.Step), Y: float64(s.Loss)})
-		if r := float64(s.StepResidual); r > 0 {
-			residual = append(residual, plotter.XY{X: float64(s.Step), Y: r})
-			low, high = min(low, r), max(high, r)
-		}
+// write writes the page.
+func (r *reportSource) write(w io.Writer) error {
+	page, err := template.New(reportName).Funcs(template.FuncMap{"dict": pairs}).Parse(reportPage)
+	if err != nil {
+		return err
 	}
-	left, right := newPanel("training loss"), newPanel("residual of each step")
-	left.Legend.Left, right.Legend.Left = false, false
-	left.X.Label.Text, left.Y.Label.Text = "step", "mean loss"
-	right.X.Label.Text, right.Y.Label.Text = "step", "largest |residual|"
-	for i, side := range []struct {
-		plot   *plot.Plot
-		points plotter.XYs
-	}{{left, loss}, {right, residual}} {
-		if side.points = finite(side.points); len(side.points) == 0 {
-			continue
-		}
-		line, err := plotter.NewLine(side.points)
-		if err != nil {
-			return fmt.Errorf("draw training: %w", err)
-		}
-		line.Color, line.Width = palette[i], vg.Points(1.2)
-		side.plot.Add(line)
+	data, err := newReportData(r)
+	if err != nil {
+		return err
 	}
-	if high > 0 {
-		right.Y.Scale, right.Y.Tick.Marker = plot.LogScale{}, decades{}
-		right.Y.Min, right.Y.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)+1e-9))
+	// Marshal writes <, > and & as escapes, so that no text ends the element.
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
 	}
-	return drawPair(w, left, right)
+	p := newReport(r, data)
+	p.Style, p.Data = template.CSS(uPlotStyle+reportStyle), template.JS(text)
+	p.Scripts = []template.JS{template.JS(uPlotScript), template.JS(reportScript)}
+	return page.Execute(w, p)
 }
 
-// drawPair draws two panels side by side.
-func drawPair(w io.Writer, left, right *plot.Plot) error {
-	const pad = vg.Centimeter / 4
-	canvas := vgsvg.New(22*vg.Centimeter, 10*vg.Centimeter)
-	dc := draw.New(canvas)
-	dc.SetColor(color.White) // for pages in dark mode
-	dc.Fill(dc.Rectangle.Path())
-	tiles := draw.Tiles{Rows: 1, Cols: 2, PadX: 2 * pad, PadTop: pad, PadRight: pad, PadBottom: pad, PadLeft: pad}
-	plots := [][]*plot.Plot{{left, right}}
-	for i, c := range plot.Align(plots, tiles, dc)[0] {
-		plots[0][i].Draw(c)
+// WriteReportFile writes the report of the run at dir into a file that does not exist yet.
+func WriteReportFile(path, dir string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("write the report to %s: the file exists and is not overwritten; name another one", path)
 	}
-	_, err := canvas.WriteTo(w)
+	_, err := atomicfile.Write(path, func(w io.Writer) error { return WriteReport(w, dir) })
 	return err
+}
+
+// pairs makes a map of names and values, for templates that take several values.
+func pairs(values ...any) map[string]any {
+	m := make(map[string]any, len(values)/2)
+	for i := 0; i+1 < len(values); i += 2 {
+		m[fmt.Sprint(values[i])] = values[i+1]
+	}
+	return m
 }

@@ -129,15 +129,7 @@ func (e *experiment[T]) write(completed bool) error {
 	if err := e.dir.WriteSummary(summary); err != nil {
 		return err
 	}
-	var predictions []prediction
-	for _, machine := range e.machines {
-		if e.groupOf(machine).target == nil {
-			predictions = append(predictions, prediction{machine.Name, machine.Predict(e.tracker.initial)})
-		}
-	}
-	return e.dir.WriteFile("report.html", func(w io.Writer) error {
-		return writeReport(w, e.config, summary, e.tracker.final, predictions, e.steps)
-	})
+	return e.dir.writeReport(e.config, summary)
 }
 
 // writeBatches writes the samples of every step's batch, (S, B), −1 where the last of an

@@ -94,9 +94,9 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.convergeCommand(), c.verifyCommand(), c.doctorCommand())
-	root.AddCommand(c.initCommand(), c.schemaCommand(), c.sweepCommand(), c.workerCommand())
-	root.AddCommand(c.explainCommand())
+	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.convergeCommand(), c.explainCommand(), c.reportCommand(), c.verifyCommand())
+	root.AddCommand(c.sweepCommand(), c.workerCommand())
+	root.AddCommand(c.initCommand(), c.schemaCommand(), c.doctorCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)

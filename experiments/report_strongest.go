@@ -1,0 +1,100 @@
+package experiments
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// What a report keeps of the contributions to an output: the strongest for and against,
+// also of each class of training samples, and the shares of the strongest few.
+const (
+	keptStrongest  = 32
+	keptOfClass    = 3
+	keptDetails    = 8  // for, and as many against
+	mostKeptGroups = 20 // with more classes, none has samples of its own kept
+)
+
+// contribution is one of a training sample.
+type contribution struct {
+	sample int
+	value  float64
+}
+
+// strongest collects the samples whose values are the largest of a sign, the strongest first
+// and of equals the first.
+type strongest struct {
+	most int
+	list []contribution
+}
+
+// offer takes a sample in if it is among the strongest; size is |value|.
+func (s *strongest) offer(sample int, value, size float64) {
+	if len(s.list) == s.most && (s.most == 0 || size <= math.Abs(s.list[s.most-1].value)) {
+		return
+	}
+	at := len(s.list)
+	for at > 0 && size > math.Abs(s.list[at-1].value) {
+		at--
+	}
+	if len(s.list) == s.most {
+		s.list = s.list[:s.most-1]
+	}
+	s.list = slices.Insert(s.list, at, contribution{sample, value})
+}
+
+// strongestOf returns the samples of a row of contributions (N) to keep, from the largest contribution
+// to the most negative one: the most for and against, and the ofClass most for and against of every class.
+// Contributions of 0 and those that are not numbers are left out. Cost: N, and a little more for what is kept.
+func strongestOf(row []float64, class []int, classes, most, ofClass int) []contribution {
+	if classes > mostKeptGroups {
+		classes = 0
+	}
+	lists := make([]strongest, 2*(1+classes)) // for and against: of all, then of each class
+	for i := range lists {
+		lists[i].most = ofClass
+	}
+	lists[0].most, lists[1].most = most, most
+	for i, v := range row {
+		side := 0
+		switch {
+		case v < 0:
+			side = 1
+		case !(v > 0):
+			continue
+		}
+		size := math.Abs(v)
+		lists[side].offer(i, v, size)
+		if classes > 0 && class != nil {
+			lists[2*(1+class[i])+side].offer(i, v, size)
+		}
+	}
+	var all []contribution
+	for _, l := range lists {
+		all = append(all, l.list...)
+	}
+	slices.SortFunc(all, func(a, b contribution) int {
+		return cmp.Or(cmp.Compare(b.value, a.value), cmp.Compare(a.sample, b.sample))
+	})
+	return slices.Compact(all)
+}
+
+// details returns the positions, in a list of strongestOf, of the strongest few for and against whose shares are
+// kept: 2·keptDetails, −1 where there are not so many.
+func details(list []contribution) []int {
+	at := make([]int, 2*keptDetails)
+	positive := 0
+	for positive < len(list) && list[positive].value > 0 {
+		positive++
+	}
+	for k := range keptDetails {
+		at[k], at[keptDetails+k] = -1, -1
+		if k < positive {
+			at[k] = k
+		}
+		if k < len(list)-positive {
+			at[keptDetails+k] = len(list) - 1 - k
+		}
+	}
+	return at
+}
