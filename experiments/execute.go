@@ -119,7 +119,7 @@ type experiment[T graphs.Float] struct {
 	lossPath       *lossPath[T] // nil without a bound
 	initial, final []T          // weights (P)
 	result         *training.Step[T]
-	steps          []StepMetrics         // lines of metrics.jsonl
+	seconds        float64               // of training before the run was resumed
 	stepSizes      []float64             // η of the steps so far
 	completed      int                   // steps
 	stopped        string                // why training ended early as completed, or ""
@@ -303,8 +303,8 @@ func (e *experiment[T]) resume() error {
 		return err
 	}
 	lines, err := e.dir.keepMetrics(s.snapshot.Step)
-	for _, line := range lines {
-		e.keep(line, false)
+	if n := len(lines); n > 0 {
+		e.seconds = float64(lines[n-1].Seconds)
 	}
 	return err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // explorerBytes is what the contributions of the explorer may take of a page, before Base64.
-const explorerBytes = 6 << 20
+const explorerBytes = 27 << 18
 
 // mostWindows is how many windows of steps the explorer shows; more are joined.
 const mostWindows = 16
@@ -71,11 +71,11 @@ type pieces struct {
 // newExplorer collects what the explorer shows.
 func newExplorer(r *reportSource) (*explorer, error) {
 	M := r.summary.Samples.Query
-	e := &explorer{Of: M, Strong: keptStrongest, OfClass: keptOfClass, Details: keptDetails, Softmax: r.config.Loss.Kind == "cross-entropy"}
-	e.Queries = min(M, explorerQueries(r))
+	e := &explorer{Of: M, Strong: keptStrongest, OfClass: keptOfClass, Softmax: r.config.Loss.Kind == "cross-entropy"}
+	e.Queries, e.Details = explorerSize(r)
 	var used []bool
 	for _, m := range r.machines {
-		x, err := r.explorerMachine(m, e.Queries)
+		x, err := r.explorerMachine(m, e.Queries, e.Details)
 		if err != nil {
 			return nil, fmt.Errorf("machine %q: %w", m.name, err)
 		}
@@ -102,19 +102,28 @@ func newExplorer(r *reportSource) (*explorer, error) {
 	return e, e.describe(r)
 }
 
-// explorerQueries returns how many queries may be shown, so that the page stays small.
-func explorerQueries(r *reportSource) int {
-	each := 0.0 // bytes of a query
-	K := len(r.classes)
-	for _, m := range r.machines {
-		perOutput := 6*(2*keptStrongest+K*keptOfClass) + 8*(K+mostWindows+8) + 4*2*keptDetails*(mostWindows+4)
-		each += float64(len(m.outputs) * perOutput)
+// explorerSize returns how many queries are shown, and of how many samples for and against an output the shares are
+// kept, so that the page stays small: 200 queries are worth more than shares.
+func explorerSize(r *reportSource) (queries, details int) {
+	M, K, parts := r.summary.Samples.Query, len(r.classes), len(r.summary.Layers)
+	if d := &r.config.Decompose; d.Windows > 0 || d.Epochs > 0 {
+		parts += mostWindows
 	}
-	return max(1, int(explorerBytes/max(1, each)))
+	for _, details = range []int{8, 4, 2} {
+		each := 0 // bytes of a query
+		for _, m := range r.machines {
+			// Most of the strongest of a class are among the strongest of all.
+			each += len(m.outputs) * (6*(2*keptStrongest+K*keptOfClass) + 8*(K+parts+3) + 8*details*parts)
+		}
+		if queries = min(M, max(1, explorerBytes/max(1, each))); queries >= min(M, 200) {
+			break
+		}
+	}
+	return queries, details
 }
 
 // explorerMachine reads the contributions of a machine to the first queries.
-func (r *reportSource) explorerMachine(m reportMachine, queries int) (*explorerMachine, error) {
+func (r *reportSource) explorerMachine(m reportMachine, queries, details int) (*explorerMachine, error) {
 	C, N, K := len(m.outputs), r.summary.Samples.Train, len(r.classes)
 	M := r.summary.Samples.Query
 	x := &explorerMachine{Name: m.name, Target: m.target, Outputs: m.outputs, Starts: []int{0}}
@@ -146,7 +155,7 @@ func (r *reportSource) explorerMachine(m reportMachine, queries int) (*explorerM
 		return nil, err
 	}
 	x.Sums, x.Classes = pack(sums), pack(classes)
-	if err := r.explorerShares(m, x, queries); err != nil {
+	if err := r.explorerShares(m, x, queries, details); err != nil {
 		return nil, err
 	}
 	return x, nil
@@ -161,11 +170,11 @@ func sideOf(v float64) int {
 }
 
 // explorerShares reads the shares that a machine has.
-func (r *reportSource) explorerShares(m reportMachine, x *explorerMachine, queries int) error {
+func (r *reportSource) explorerShares(m reportMachine, x *explorerMachine, queries, details int) error {
 	if shape, err := r.shape(m.name + "/contributions_by_layer"); err != nil {
 		return err
 	} else if len(shape) == 4 && len(r.summary.Layers) == shape[0] {
-		if x.Layers, err = r.shares(m, x, "layer", queries, r.summary.Layers, nil); err != nil {
+		if x.Layers, err = r.shares(m, x, "layer", queries, details, r.summary.Layers, nil); err != nil {
 			return err
 		}
 	}
@@ -184,17 +193,17 @@ func (r *reportSource) explorerShares(m reportMachine, x *explorerMachine, queri
 		joined[w] = w * parts / shape[0]
 		names[joined[w]] = strconv.Itoa(bounds[w+1]) // where the part ends
 	}
-	x.Windows, err = r.shares(m, x, "window", queries, names, joined)
+	x.Windows, err = r.shares(m, x, "window", queries, details, names, joined)
 	return err
 }
 
 // shares reads contributions_by_<kind> (parts, M, C, N). joined, if not nil, is the place of each part in names.
-func (r *reportSource) shares(m reportMachine, x *explorerMachine, kind string, queries int, names []string, joined []int) (*pieces, error) {
+func (r *reportSource) shares(m reportMachine, x *explorerMachine, kind string, queries, few int, names []string, joined []int) (*pieces, error) {
 	M, C, N, P := r.summary.Samples.Query, len(m.outputs), r.summary.Samples.Train, len(names)
-	totals, samples := make([]float64, queries*C*P*2), make([]float64, queries*C*2*keptDetails*P)
+	totals, samples := make([]float64, queries*C*P*2), make([]float64, queries*C*2*few*P)
 	places := make([][]int, len(x.rows))
 	for k, list := range x.rows {
-		places[k] = details(list)
+		places[k] = details(list, few)
 	}
 	err := r.rows(m.name+"/contributions_by_"+kind, []int{-1, M, C, N}, func(row int, values []float64) {
 		part, k := row/(M*C), row%(M*C)
@@ -209,7 +218,7 @@ func (r *reportSource) shares(m reportMachine, x *explorerMachine, kind string, 
 		}
 		for slot, at := range places[k] {
 			if at >= 0 {
-				samples[(k*2*keptDetails+slot)*P+part] += values[x.rows[k][at].sample]
+				samples[(k*2*few+slot)*P+part] += values[x.rows[k][at].sample]
 			}
 		}
 	})

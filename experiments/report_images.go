@@ -12,7 +12,7 @@ import (
 )
 
 // mostPixels bounds the values of all images of a page; larger images are made smaller.
-const mostPixels = 5 << 20
+const mostPixels = 15 << 18
 
 // mostColumns is how many inputs of a row a page shows.
 const mostColumns = 12

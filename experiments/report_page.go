@@ -113,15 +113,29 @@ func (r *reportSource) tiles() []tile {
 	var tiles []tile
 	for _, m := range r.summary.Machines {
 		if m.Figures.Target == "" {
-			tiles = append(tiles, tile{number(m.Figures.RelativeError), "relative error", "of the machine " + m.Name})
+			tiles = append(tiles, tile{shown(m.Figures.RelativeError), "relative error", "of the machine " + m.Name})
 			break
 		}
 	}
 	if isFinite(n.QueryAccuracy) {
 		tiles = append(tiles, tile{accuracy(n.QueryAccuracy), "query accuracy", "of the network"})
 	}
-	tiles = append(tiles, tile{number(n.TrainLoss), "training loss", "after the last step"}, tile{number(n.QueryLoss), "query loss", "on samples held out"})
+	tiles = append(tiles, tile{shown(n.TrainLoss), "training loss", "after the last step"}, tile{shown(n.QueryLoss), "query loss", "on samples held out"})
 	return tiles
+}
+
+// shown is number with the signs of print.
+func shown(f Figure) string {
+	text := number(f)
+	if text == "-" {
+		return "–"
+	}
+	mantissa, exponent, ok := strings.Cut(text, "e")
+	if ok {
+		n, _ := strconv.Atoi(exponent) // that strconv wrote
+		mantissa += "e" + strconv.Itoa(n)
+	}
+	return strings.ReplaceAll(mantissa, "-", "−")
 }
 
 // accuracy writes the share of correct classes.
@@ -132,7 +146,7 @@ func (r *reportSource) machineTable() table {
 	t := table{Head: []string{"machine", "family / rule", "largest error", "RMS error", "relative error", "certificate", "argmax agreement", "query accuracy"}}
 	for i, m := range r.summary.Machines {
 		f := m.Figures
-		rule, certificate := "", "-"
+		rule, certificate := "", "–"
 		if i < len(r.config.Machines) {
 			rule = r.config.Machines[i].Family + " / " + r.config.Machines[i].Rule
 		}
@@ -140,15 +154,15 @@ func (r *reportSource) machineTable() table {
 			rule += ", of the " + f.Target
 		}
 		if f.Certificate != nil {
-			certificate = number(f.Certificate.AccumulatedResidual)
+			certificate = shown(f.Certificate.AccumulatedResidual)
 		}
-		t.Rows = append(t.Rows, []string{m.Name, rule, number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), certificate,
-			number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
+		t.Rows = append(t.Rows, []string{m.Name, rule, shown(f.MaxAbsError), shown(f.RMSE), shown(f.RelativeError), certificate,
+			shown(f.ArgmaxAgreement), shown(f.QueryAccuracy)})
 	}
 	for _, m := range r.summary.Baselines {
 		f := m.Figures
-		t.Rows = append(t.Rows, []string{m.Name, "baseline", number(f.MaxAbsError), number(f.RMSE), number(f.RelativeError), "-",
-			number(f.ArgmaxAgreement), number(f.QueryAccuracy)})
+		t.Rows = append(t.Rows, []string{m.Name, "baseline", shown(f.MaxAbsError), shown(f.RMSE), shown(f.RelativeError), "–",
+			shown(f.ArgmaxAgreement), shown(f.QueryAccuracy)})
 	}
 	return t
 }
@@ -156,14 +170,14 @@ func (r *reportSource) machineTable() table {
 // boundTable shows the bound of the generalisation gap.
 func boundTable(g *Generalization) *table {
 	t := &table{Head: []string{"", "value"}, Rows: [][]string{
-		{"measured gap, query loss − training loss", number(g.MeasuredGap)},
-		{"bound", number(g.Bound)},
-		{"complexity, (B/N)·√trace", number(g.Complexity)},
-		{"B = √∫‖∇L‖²dτ", number(g.Norm)},
-		{"trace, Σ K_T(z, z) over training samples", number(g.Trace)},
+		{"measured gap, query loss − training loss", shown(g.MeasuredGap)},
+		{"bound", shown(g.Bound)},
+		{"complexity, (B/N)·√trace", shown(g.Complexity)},
+		{"B = √∫‖∇L‖²dτ", shown(g.Norm)},
+		{"trace, Σ K_T(z, z) over training samples", shown(g.Trace)},
 	}}
 	if g.Deviation != nil {
-		t.Rows = append(t.Rows, []string{"deviation of one training set", number(*g.Deviation)})
+		t.Rows = append(t.Rows, []string{"deviation of one training set", shown(*g.Deviation)})
 	}
 	return t
 }
@@ -198,14 +212,14 @@ func trainingTable(c curves) table {
 	}
 	t.Head = append(t.Head, "learning rate")
 	for _, i := range thin(len(c.Step)) {
-		row := []string{strconv.Itoa(c.Step[i]), number(c.Loss[i])}
+		row := []string{strconv.Itoa(c.Step[i]), shown(c.Loss[i])}
 		if c.Accuracy != nil {
-			row = append(row, number(c.Accuracy[i]))
+			row = append(row, shown(c.Accuracy[i]))
 		}
 		if c.Residual != nil {
-			row = append(row, number(c.Residual[i]))
+			row = append(row, shown(c.Residual[i]))
 		}
-		t.Rows = append(t.Rows, append(row, number(c.Rate[i])))
+		t.Rows = append(t.Rows, append(row, shown(c.Rate[i])))
 	}
 	return t
 }
@@ -214,11 +228,11 @@ func trainingTable(c curves) table {
 func spectrumTable(lines []KernelAnalysis) *table {
 	t := &table{Head: []string{"step", "largest eigenvalue", "effective rank", "alignment", "centred alignment", "distance from the first"}}
 	for _, i := range thin(len(lines)) {
-		l, first := lines[i], "-"
+		l, first := lines[i], "–"
 		if len(l.Eigenvalues) > 0 {
-			first = number(l.Eigenvalues[0])
+			first = shown(l.Eigenvalues[0])
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Step), first, number(l.EffectiveRank), number(l.Alignment), number(l.CenteredAlignment), number(l.DistanceFromInitial)})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Step), first, shown(l.EffectiveRank), shown(l.Alignment), shown(l.CenteredAlignment), shown(l.DistanceFromInitial)})
 	}
 	return t
 }
@@ -232,7 +246,7 @@ func (h *heatMap) table(classes []string) *table {
 	for k, means := range h.means {
 		row := []string{classes[k]}
 		for _, v := range means {
-			row = append(row, number(Figure(v)))
+			row = append(row, shown(Figure(v)))
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -7,11 +7,10 @@ import (
 )
 
 // What a report keeps of the contributions to an output: the strongest for and against,
-// also of each class of training samples, and the shares of the strongest few.
+// and of each class of training samples.
 const (
 	keptStrongest  = 32
 	keptOfClass    = 3
-	keptDetails    = 8  // for, and as many against
 	mostKeptGroups = 20 // with more classes, none has samples of its own kept
 )
 
@@ -79,21 +78,21 @@ func strongestOf(row []float64, class []int, classes, most, ofClass int) []contr
 	return slices.Compact(all)
 }
 
-// details returns the positions, in a list of strongestOf, of the strongest few for and against whose shares are
-// kept: 2·keptDetails, −1 where there are not so many.
-func details(list []contribution) []int {
-	at := make([]int, 2*keptDetails)
+// details returns the positions, in a list of strongestOf, of the n strongest for, then of the n strongest against,
+// −1 where there are not so many.
+func details(list []contribution, n int) []int {
+	at := make([]int, 2*n)
 	positive := 0
 	for positive < len(list) && list[positive].value > 0 {
 		positive++
 	}
-	for k := range keptDetails {
-		at[k], at[keptDetails+k] = -1, -1
+	for k := range n {
+		at[k], at[n+k] = -1, -1
 		if k < positive {
 			at[k] = k
 		}
 		if k < len(list)-positive {
-			at[keptDetails+k] = len(list) - 1 - k
+			at[n+k] = len(list) - 1 - k
 		}
 	}
 	return at

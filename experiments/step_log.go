@@ -18,10 +18,7 @@ type stepLog[T graphs.Float] struct {
 
 func newStepLog[T graphs.Float](e *experiment[T]) (*stepLog[T], error) {
 	metrics, err := e.dir.Metrics()
-	start := time.Now()
-	if n := len(e.steps); n > 0 { // a resumed run goes on counting
-		start = start.Add(-time.Duration(float64(e.steps[n-1].Seconds) * float64(time.Second)))
-	}
+	start := time.Now().Add(-time.Duration(e.seconds * float64(time.Second))) // a resumed run goes on counting
 	return &stepLog[T]{experiment: e, metrics: metrics, start: start}, err
 }
 
@@ -44,7 +41,6 @@ func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
 	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(l.accuracy(s)),
 		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
-	l.keep(line, s.Delta == nil)
 	return l.metrics.Write(line)
 }
 
@@ -61,11 +57,4 @@ func (e *experiment[T]) accuracy(s *training.Step[T]) float64 {
 		labels[j] = e.train.Labels[i]
 	}
 	return training.Accuracy(s.Outputs, labels)
-}
-
-// keep keeps a line for the report; a picture has no use for more points.
-func (e *experiment[T]) keep(line StepMetrics, last bool) {
-	if every := 1 + e.config.Training.Steps/2000; line.Step%every == 0 || last {
-		e.steps = append(e.steps, line)
-	}
 }

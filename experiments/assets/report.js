@@ -75,14 +75,15 @@
     const shown = splits.filter((v) => v !== null && isDecade(v)), every = Math.ceil(shown.length / 7);
     return splits.map((v) => (v !== null && isDecade(v) && shown.indexOf(v) % every === 0 ? decade(v) : ''));
   };
+  const only = (logarithmic) => (logarithmic ? { filter: (plot, splits) => splits.map((v) => (v !== null && isDecade(v) ? v : null)) } : {});
   const axis = (label, logarithmic, size) => ({
     label, labelSize: label ? 20 : 0, labelGap: 0, size, labelFont: '12px ' + colour('text'), font: '12px ' + colour('text'),
-    stroke: colour('soft'), grid: { stroke: colour('grid'), width: 1 }, ticks: { stroke: colour('line'), width: 1, size: 4 },
-    values: logarithmic ? decades : (plot, splits) => splits.map(number), ...(logarithmic ? { filter: (plot, splits) => splits } : {}),
+    stroke: colour('soft'), grid: { stroke: colour('grid'), width: 1, ...only(logarithmic) }, ticks: { stroke: colour('line'), width: 1, size: 4, ...only(logarithmic) },
+    values: logarithmic ? decades : (plot, splits) => splits.map(number), ...only(logarithmic),
   });
   // drawable turns what an axis cannot show into gaps.
   const drawable = (values, logarithmic) => Array.from(values, (v) =>
-    (v === null || !Number.isFinite(v) || Math.abs(v) > 1e30 || (logarithmic && v < 1e-37) ? null : v));
+    (v === null || !Number.isFinite(v) || Math.abs(v) > 1e30 || (logarithmic && v < 1e-30) ? null : v));
 
   // plot draws series over x. A series is {name, values} with points or dash.
   const plot = (id, { x, xLabel, yLabel, log, logX, series }) => chart(id, () => {
@@ -95,12 +96,12 @@
         scales: { x: { time: false, distr: logX ? 3 : 1 }, y: { distr: log ? 3 : 1 } },
         axes: [axis(xLabel, logX, 32), axis(yLabel, log, 56)],
         legend: { live: true },
-        series: [{ label: xLabel, value: (u, v) => number(v) }, ...series.map((s, i) => {
+        series: [{ label: xLabel, value: (u, v) => (v === null ? '' : number(v)) }, ...series.map((s, i) => {
           const stroke = colour(s.colour || 's' + (i % 6));
           return {
-            label: s.name, stroke, width: s.points ? 0 : 1.75, dash: s.dash, spanGaps: true, value: (u, v) => number(v),
+            label: s.name, stroke, width: s.points ? 0 : 1.75, dash: s.dash, spanGaps: true, value: (u, v) => (v === null ? '' : number(v)),
             ...(s.points ? { paths: () => null } : {}),
-            points: { show: Boolean(s.points || s.dots), space: 0, size: s.points ? 5 : 5, width: 1, stroke, fill: i % 2 || !s.points ? 'transparent' : stroke },
+            points: { show: Boolean(s.points || s.dots), space: 0, size: s.hollow ? 6 : 5, width: 1, stroke, fill: s.hollow || !s.points ? 'transparent' : stroke },
           };
         })],
       },
@@ -118,10 +119,11 @@
   const drawAgreement = () => {
     const a = data.agreement, x = floats(a.output), label = 'network output';
     if (!a.machines.length) return;
-    plot('plot-agreement', { x, xLabel: label, series: [{ name: 'diagonal', values: x, dash: [4, 4], colour: 'soft' },
-      ...a.machines.map((m, i) => ({ name: m.name, values: floats(m.prediction), points: true, colour: 's' + (i % 6) }))] });
+    // The first machine, which matters most, lies on top.
+    const each = (of) => a.machines.map((m, i) => ({ name: m.name, values: of(m), points: true, hollow: i > 0, colour: 's' + (i % 6) })).reverse();
+    plot('plot-agreement', { x, xLabel: label, series: [{ name: 'diagonal', values: x, dash: [4, 4], colour: 'soft' }, ...each((m) => floats(m.prediction))] });
     // Below the spacing of floating-point numbers there is nothing to see.
-    plot('plot-error', { x, xLabel: label, log: true, series: a.machines.map((m) => ({ name: m.name, values: floats(m.error).map((v) => Math.max(v, 1e-17)), points: true })) });
+    plot('plot-error', { x, xLabel: label, log: true, series: each((m) => floats(m.error).map((v) => Math.max(v, 1e-17))) });
     const certified = a.machines.filter((m) => m.bound);
     if (!certified.length) return;
     const all = certified.map((m) => Array.from(floats(m.bound))), every = [...new Set(all.flat())].sort((p, q) => p - q);
@@ -129,7 +131,7 @@
       { name: 'diagonal', values: every, dash: [4, 4], colour: 'soft' },
       ...certified.map((m, i) => {
         const errors = floats(m.missed), at = new Map(all[i].map((v, k) => [v, Math.max(errors[k], 1e-17)]));
-        return { name: m.name, values: every.map((v) => (at.has(v) ? at.get(v) : null)), points: true, colour: 's' + (a.machines.indexOf(m) % 6) };
+        return { name: m.name, values: every.map((v) => (at.has(v) ? at.get(v) : null)), points: true, hollow: true, colour: 's' + (a.machines.indexOf(m) % 6) };
       })] });
   };
 
@@ -233,7 +235,7 @@
         'aria-label': 'Query ' + q + (x.class ? ', ' + queryText(q) : ''), title: 'query ' + q + (x.class ? ': ' + queryText(q) : '') });
       const mark = x.class ? make('span', wrong(q) ? { class: 'wrong' } : {}, wrong(q) ? className(x.class[q]) + '→' + className(x.chosen[q]) : className(x.class[q])) : '';
       if (x.images) option.append(picture(q), mark);
-      else option.append(make('strong', {}, '#' + q + ' '), mark, ' ' + row(q).slice(0, 4).map(([, v]) => number(v)).join(', '));
+      else option.append(make('strong', {}, '#' + q), x.class ? ' class ' : '', mark, ': ' + row(q).slice(0, 4).map(([, v]) => number(v)).join(', '));
       box.append(option);
     }
     box.addEventListener('click', (e) => {
@@ -304,7 +306,7 @@
       high = Math.max(high, at);
       return [name, [from, at, kind], value];
     });
-    replace('account', bars('The account of the output', ['part', 'bar', 'value'], ['8.5rem', '', '5.5rem'], parts
+    replace('account', bars('The account of the output', ['part', 'bar', 'value'], ['132', '', '96'], parts
       .filter(([name, , value]) => name !== 'weight decay' || value !== 0)
       .map(([name, part, value]) => barRow(name, track([part], low, high), part[2] ? number(value) : signed(value)))));
   };
@@ -324,17 +326,17 @@
     const cells = [];
     if (x.images) cells.push(make('td', {}, picture(x.queries + e.at)));
     cells.push(make('th', { scope: 'row' }, make('button', { type: 'button', 'aria-pressed': String(state.sample === e.at), onclick: () => { state.sample = state.sample === e.at ? null : e.at; show(side + '-' + e.at); }, id: side + '-' + e.at }, '#' + index)));
-    if (s.class) cells.push(make('td', {}, label, changed ? make('span', { class: 'flag', title: 'its label was made wrong on purpose' }, ' was ' + className(s.original[e.at])) : ''));
-    if (x.features) for (const [, v] of row(x.queries + e.at)) cells.push(make('td', {}, number(v)));
+    if (s.class) cells.push(make('td', { class: 'kind' }, label, changed ? make('span', { class: 'flag', title: 'its label was made wrong on purpose' }, ' was ' + className(s.original[e.at])) : ''));
     cells.push(make('td', { class: 'bar' }, track([[0, e.value]], side === 'for' ? 0 : -limit, side === 'for' ? limit : 0)), make('td', {}, signed(e.value)));
+    if (x.features) for (const [, v] of row(x.queries + e.at)) cells.push(make('td', {}, number(v)));
     return make('tr', { 'data-sample': index, class: state.sample === e.at ? 'chosen' : null }, ...cells);
   };
 
   const showSide = (side, list, limit) => {
     const shown = state.all ? list : list.slice(0, 8), words = side === 'for' ? 'pushed it up' : 'pushed it down';
     if (!shown.length) return replace(side, make('p', { class: 'hint' }, 'No sample ' + (state.filter === '' ? '' : 'of this class ') + words + '.'));
-    const head = [...(x.images ? ['image'] : []), 'sample', ...(data.classes ? ['class'] : []), ...(x.features ? x.features.names : []), 'bar', 'contribution'];
-    const widths = [...(x.images ? ['42'] : []), '56', ...(data.classes ? ['72'] : []), ...(x.features ? x.features.names.map(() => '68') : []), x.features ? '90' : '', '72'];
+    const head = [...(x.images ? ['image'] : []), 'sample', ...(data.classes ? ['class'] : []), 'bar', 'contribution', ...(x.features ? x.features.names : [])];
+    const widths = [...(x.images ? ['42'] : []), '56', ...(data.classes ? ['72'] : []), x.features ? '84' : '', '84', ...(x.features ? x.features.names.map(() => '72') : [])];
     const table = bars('Training samples that ' + words, head, widths, shown.map((e) => sampleRow(e, limit, side)));
     if (!x.features) return replace(side, table);
     table.tHead.className = '';
@@ -373,16 +375,20 @@
       replace('by-layer', bars('Contributions by layer', ['layer', 'bar', 'sum'], ['25%', '', '72'],
         parts.map(([up, down], l) => barRow('layer ' + m.layers.names[l], track([[0, up], [0, down]], low, high), signed(up + down)))));
     }
-    if (noWindows) return replace('by-time', make('p', { class: 'hint' }, noWindows));
+    find('by-time').hidden = noWindows !== '';
+    find('time-hint').textContent = noWindows;
+    if (noWindows) return;
     let up = 0, down = 0;
     const lines = [[0, 0, 0]];
     for (const [p, n] of share(m, a, k, 'windows', slot)) lines.push([up += p, down += n, up + down]);
     const steps = [0, ...m.windows.names.map(Number)], column = (i) => lines.map((l) => l[i]);
-    if (!find('time-chart')) replace('by-time', make('div', { id: 'time-chart', class: 'chart', role: 'img' }));
-    find('time-chart').setAttribute('aria-label', 'Contributions of ' + whose + ' summed over training: ' + steps.map((s, i) => 'step ' + s + ' ' + signed(lines[i][2])).join(', '));
-    plot('time-chart', { x: steps, xLabel: 'step', series: state.sample === null ?
-      [{ name: 'up', values: column(0), colour: 'up', dots: true }, { name: 'down', values: column(1), colour: 'down', dots: true }, { name: 'together', values: column(2), colour: 'ink', dots: true }] :
-      [{ name: 'contribution so far', values: column(2), colour: 'ink', dots: true }] });
+    find('time-sum').setAttribute('aria-label', 'Contributions of ' + whose + ', summed over training. The table below holds the figures.');
+    plot('time-sum', { x: steps, xLabel: 'step', series: [{ name: 'contributions so far', values: column(2), colour: 'accent', dots: true }] });
+    find('time-sides').parentNode.hidden = state.sample !== null;
+    plot('time-sides', { x: steps, xLabel: 'step', series: [{ name: 'up', values: column(0), colour: 'up', dots: true }, { name: 'down', values: column(1), colour: 'down', dots: true }] });
+    replace('time-table', bars('Contributions of ' + whose + ' so far', ['step', 'up', 'down', 'together'], ['', '', '', ''],
+      steps.map((s, i) => make('tr', {}, make('th', { scope: 'row' }, String(s)), ...lines[i].map((v) => make('td', {}, signed(v)))))));
+    find('time-table').firstChild.tHead.className = '';
   };
 
   // show shows the state; focus is the id of the element that had the focus.
