@@ -276,6 +276,36 @@ func TestReportTexts(t *testing.T) {
 	}
 }
 
+// Runs of other kinds, and with numbers that no axis shows, have a report without faults.
+func TestReportOfOtherRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens a browser")
+	}
+	for _, test := range []struct {
+		name      string
+		overrides []string
+		pictures  bool // of the query
+	}{
+		{"no machine", []string{"machines=[]", "path_kernel=none"}, false},
+		{"one logit of a CNN", []string{"data.classes=[3,8]", "loss.kind=logistic", "network={kind: cnn, hidden: [], convs: [{filters: 2, kernel: 3, pool: none}]}",
+			"training.batch_size=16", "training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.1", "decompose.epochs=1", "~machines[2]"}, true},
+		{"a regression", []string{"data={source: sinusoid, train: 20, query: 4}", "loss.kind=squared-error", "path_kernel=full"}, false},
+		{"standardised", []string{"data.standardize=true", "precision=float32", "machines=[{name: p, family: exact, rule: left, target: log-probability}]"}, true},
+		{"extreme", []string{"network.init.gain=1e300", "training.loss_limit=0", "analysis.every=1"}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := mustExecute(t, small, test.overrides...)
+			b := openPage(t, filepath.Join(r.Path, "report.html"), 800)
+			if got := evaluate[string](b, `document.querySelector('h1').textContent`); got != "small" {
+				t.Errorf("the name is %q", got)
+			}
+			if got := evaluate[bool](b, `document.querySelector('#query-picture canvas') !== null`); got != test.pictures {
+				t.Errorf("a picture of the query: %t", got)
+			}
+		})
+	}
+}
+
 // A report of 1,000 training and 200 query images, of noise, which does not compress.
 func TestReportOfManyImages(t *testing.T) {
 	if testing.Short() {

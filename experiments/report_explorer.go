@@ -71,7 +71,7 @@ type pieces struct {
 // newExplorer collects what the explorer shows.
 func newExplorer(r *reportSource) (*explorer, error) {
 	M := r.summary.Samples.Query
-	e := &explorer{Of: M, Strong: keptStrongest, OfClass: keptOfClass, Softmax: r.config.Loss.Kind == "cross-entropy"}
+	e := &explorer{Of: M, Strong: keptStrongest, OfClass: keptOfClass, Softmax: r.config.Loss.Kind == "cross-entropy", Machines: []explorerMachine{}}
 	e.Queries, e.Details = explorerSize(r)
 	var used []bool
 	for _, m := range r.machines {

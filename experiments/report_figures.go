@@ -111,9 +111,8 @@ func drawPanels(w io.Writer, format string, panels ...*plot.Plot) error {
 	dc.SetColor(color.White) // for pages in dark mode
 	dc.Fill(dc.Rectangle.Path())
 	tiles := draw.Tiles{Rows: 1, Cols: len(panels), PadX: 2 * pad, PadTop: pad, PadRight: pad, PadBottom: pad, PadLeft: pad}
-	plots := [][]*plot.Plot{panels}
-	for i, c := range plot.Align(plots, tiles, dc)[0] {
-		panels[i].Draw(c)
+	for i, p := range panels {
+		p.Draw(tiles.At(dc, i, 0))
 	}
 	_, err := canvas.WriteTo(w)
 	return err
@@ -140,7 +139,7 @@ type plotCurve struct {
 func linePanel(title, x, y string, logarithmic bool, curves ...plotCurve) (*plot.Plot, error) {
 	p := newPanel(title)
 	p.X.Label.Text, p.Y.Label.Text = x, y
-	p.Legend.Left = false
+	p.Legend.Left, p.Legend.XOffs = false, -vg.Points(8)
 	low, high := math.Inf(1), 0.0
 	for i, c := range curves {
 		points := finite(c.points)
@@ -166,6 +165,12 @@ func linePanel(title, x, y string, logarithmic bool, curves ...plotCurve) (*plot
 	if logarithmic && high > 0 {
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 		p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)+1e-9))
+	}
+	// Room for the legend.
+	if len(curves) > 1 && logarithmic {
+		p.Y.Max *= 10
+	} else if len(curves) > 1 {
+		p.Y.Max += 0.3 * (p.Y.Max - p.Y.Min)
 	}
 	return p, nil
 }
@@ -229,23 +234,29 @@ func (h *heatMap) panel() *plot.Plot {
 		}
 	}
 	p.Add(plotter.NewImage(picture, 0, 0, float64(h.Columns), float64(h.Rows)))
-	p.X.Tick.Marker, p.Y.Tick.Marker = h.ticks(h.ColumAt, false), h.ticks(h.RowAt, true)
+	p.X.Tick.Marker, p.Y.Tick.Marker = heatTicks(h.ColumAt, h.Columns, false), heatTicks(h.RowAt, h.Rows, true)
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, float64(h.Columns), 0, float64(h.Rows)
 	return p
 }
 
-// ticks marks where classes begin; with their names while there are few.
-func (h *heatMap) ticks(at []bound, down bool) plot.ConstantTicks {
+// heatTicks names the classes in the middle of their cells, where there is room.
+func heatTicks(at []bound, cells int, down bool) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
-	for _, b := range at {
-		t := plot.Tick{Value: b.At, Label: shorten(b.Name, 8)}
+	last := math.Inf(-1)
+	for i, b := range at {
+		end := float64(cells)
+		if i+1 < len(at) {
+			end = at[i+1].At
+		}
+		middle := (b.At + end) / 2
+		if middle-last < float64(cells)/25 {
+			continue
+		}
+		last = middle
 		if down {
-			t.Value = float64(h.Rows) - b.At
+			middle = float64(cells) - middle
 		}
-		if len(at) > mostKeptGroups {
-			t.Label = ""
-		}
-		ticks = append(ticks, t)
+		ticks = append(ticks, plot.Tick{Value: middle, Label: shorten(b.Name, 8)})
 	}
 	return ticks
 }

@@ -89,13 +89,13 @@ func (r *reportSource) facts() []fact {
 	return append(facts, fact{"pkm", shortVersion(m.PkmVersion)})
 }
 
-// shortVersion cuts a commit to twelve characters.
+// shortVersion leaves of a version without a release, v0.0.0-TIME-COMMIT, the commit.
 func shortVersion(v string) string {
-	name, commit, ok := strings.Cut(v, " ")
-	if ok && len(commit) > 12 {
-		commit = commit[:12]
+	name, commit, _ := strings.Cut(v, " ")
+	if parts := strings.Split(name, "-"); len(parts) == 3 {
+		return parts[2]
 	}
-	return strings.TrimSpace(name + " " + commit)
+	return strings.TrimSpace(name + " " + commit[:min(12, len(commit))])
 }
 
 // thousands writes a whole number with commas.

@@ -58,7 +58,7 @@ func run(dir, folder string, width int64, dark bool, query string) error {
 // shoot writes a picture of an element of the page, or of what fits a window for "".
 func shoot(ctx context.Context, page, file string, width int64, dark bool, element, query string) error {
 	scheme := map[bool]string{false: "light", true: "dark"}[dark]
-	const height = 1000
+	const height = 1200
 	steps := []chromedp.Action[chromedp.Void]{
 		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
