@@ -26,10 +26,23 @@ type Definition struct {
 	Metric     Metric   `json:"metric"`
 	Trials     int      `json:"trials"`
 	Parameters []string `json:"parameters"` // full keys
-	Server     string   `json:"server,omitempty"`
+	// Priors are those of Parameters, for the report; none in folders that were begun before there was one.
+	Priors []Prior `json:"priors,omitempty"`
+	Server string  `json:"server,omitempty"`
 	// Space is all that the trials' configurations follow from, a line for each key. A sweep
 	// whose lines differ is another.
 	Space []SpaceLine `json:"space"`
+}
+
+// Prior is what the values of a parameter are drawn from before there are results.
+type Prior struct {
+	Name   string   `json:"name"` // as in the sweep file; categorical for values, constant for value
+	Min    float64  `json:"min,omitempty"`
+	Max    float64  `json:"max,omitempty"`
+	Q      float64  `json:"q,omitempty"`
+	Mu     float64  `json:"mu,omitempty"`
+	Sigma  float64  `json:"sigma,omitempty"`
+	Values []string `json:"values,omitempty"` // as in results.csv
 }
 
 // SpaceLine is a key of a sweep file or of its experiment, and what it says.
@@ -61,6 +74,7 @@ func (s *Sweep) definition(id string) (*Definition, error) {
 	say("early_terminate", "%s", s.EarlyTerminate)
 	for _, p := range s.Space {
 		d.Parameters = append(d.Parameters, p.Key)
+		d.Priors = append(d.Priors, p.prior())
 		say("parameters."+p.Key, "%s", p)
 	}
 	// The experiment is what one trial makes of it.
@@ -76,6 +90,22 @@ func (s *Sweep) definition(id string) (*Definition, error) {
 		say("experiment", "%s", strings.TrimSuffix(line, "\n"))
 	}
 	return d, nil
+}
+
+// prior returns that of the parameter, without what belongs to others.
+func (p *Parameter) prior() Prior {
+	d := Prior{Name: p.Distribution}
+	switch p.Distribution {
+	case "categorical", "constant":
+		d.Values = p.Values
+	case "normal", "log_normal":
+		d.Mu, d.Sigma = p.Mu, p.Sigma
+	case "q_uniform":
+		d.Min, d.Max, d.Q = p.Min, p.Max, p.Q
+	default:
+		d.Min, d.Max = p.Min, p.Max
+	}
+	return d
 }
 
 // String describes the parameter's values and conditions whole.
