@@ -26,7 +26,8 @@ func (c *command) sweepCommand() *cobra.Command {
 		Use:   "sweep FILE",
 		Short: "Run an experiment with many parameters and compare what comes of it",
 		Long: "sweep runs the trials that a sweep file describes on processes of this machine, or of others\n" +
-			"(pkm worker) with --server, and keeps their table in results.csv and results.parquet.",
+			"(pkm worker) with --server, and keeps their table in results.csv and results.parquet. report.html is\n" +
+			"written at the end, and when the sweep is interrupted.",
 		Example: "  pkm sweep experiments/configs/sweeps/learning-rate.yaml --workers 2\n" +
 			"  pkm sweep experiments/configs/sweeps/learning-rate.yaml --out sweeps/rates --resume\n" +
 			"  pkm sweep best sweeps/rates",
@@ -78,7 +79,7 @@ func (c *command) sweepCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.RetryFailed, "retry-failed", false, "with --resume: run trials again that have failed")
 	cmd.Flags().DurationVar(&o.Lost, "lost-after", 30*time.Second, "a worker that says nothing for so long is given up, and its trial goes to another; without --server 5s by default")
 	flags.add(cmd, "NATS server with JetStream to use instead of an embedded one, such as nats://host:4222")
-	cmd.AddCommand(c.sweepBestCommand(), c.sweepListCommand(), c.sweepShowCommand(), c.sweepLaunchCommand())
+	cmd.AddCommand(c.sweepBestCommand(), c.sweepListCommand(), c.sweepShowCommand(), c.sweepReportCommand(), c.sweepLaunchCommand())
 	return cmd
 }
 
@@ -123,7 +124,7 @@ func (c *command) sweep(cmd *cobra.Command, file string, s *sweeps.Sweep, o swee
 			return err
 		}
 	}
-	fmt.Fprintf(c.out, "\nresults: %s\n", filepath.Join(o.Dir, "results.csv"))
+	fmt.Fprintf(c.out, "\nresults: %s\nreport: %s\n", filepath.Join(o.Dir, "results.csv"), filepath.Join(o.Dir, sweeps.ReportName))
 	if table.Best() == nil {
 		return fmt.Errorf("no trial has %s; see the column message of %s", s.Metric.Name, filepath.Join(o.Dir, "results.csv"))
 	}

@@ -88,6 +88,25 @@ func (c *command) sweepShowCommand() *cobra.Command {
 	}
 }
 
+func (c *command) sweepReportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report SWEEP",
+		Short: "Write the report of a sweep again, from its results",
+		Long:  "Writes report.html into the folder of a sweep, which may be unfinished or running.",
+		Args:  atLeast(1, "the folder of a sweep"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("sweep report takes one folder, found %d", len(args))}
+			}
+			if err := sweeps.WriteReport(args[0]); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(c.out, "report: %s\n", filepath.Join(args[0], sweeps.ReportName))
+			return err
+		},
+	}
+}
+
 // showSweep prints what a sweep is and how far.
 func showSweep(out io.Writer, dir string, r *sweeps.Results) error {
 	counts := map[string]int{}

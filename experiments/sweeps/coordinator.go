@@ -96,7 +96,11 @@ func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
 	if o.Observe == nil {
 		c.options.Observe = func(Event) {}
 	}
-	return c.table, c.run(ctx, access)
+	err = c.run(ctx, access)
+	if len(c.table.Rows) > 0 {
+		err = errors.Join(err, WriteReport(o.Dir)) // also of a sweep that is interrupted
+	}
+	return c.table, err
 }
 
 // run reads what is known, then draws trials and waits for results until all are there.
