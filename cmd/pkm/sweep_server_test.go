@@ -37,6 +37,20 @@ func TestSweepWithFailures(t *testing.T) {
 	if message := column(rows, "message")[1]; !strings.Contains(message, "memory") {
 		t.Errorf("message %q", message)
 	}
+	page, err := os.ReadFile(filepath.Join(dir, "report.html"))
+	if err != nil || !strings.Contains(p.output(), "report: "+filepath.Join(dir, "report.html")) {
+		t.Errorf("no report: %v\n%s", err, p.output())
+	}
+	if err := os.Remove(filepath.Join(dir, "report.html")); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, "sweep", "report", dir)
+	if code := p.wait(t); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, p.output())
+	}
+	if again, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || string(again) != string(page) {
+		t.Errorf("pkm sweep report writes another page: %d bytes, not %d, %v", len(again), len(page), err)
+	}
 	p = start(t, "sweep", file, "--workers", "1", "--out", dir, "--resume", "--retry-failed")
 	if code := p.wait(t); code != exitOK || strings.Contains(p.output(), "trial 0 ") {
 		t.Errorf("exit code %d\n%s", code, p.output())
@@ -84,6 +98,9 @@ func TestSweepIsInterrupted(t *testing.T) {
 	}
 	if code := p.wait(t); code != 128+int(syscall.SIGTERM) || !strings.Contains(p.output(), "--resume --out "+dir) {
 		t.Fatalf("exit code %d\n%s", code, p.output())
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "<dt>pending</dt><dd>2</dd>") {
+		t.Errorf("the report of two trials that are pending: %d bytes, %v", len(page), err)
 	}
 	logs, err := os.ReadFile(filepath.Join(dir, "worker-1.log"))
 	if err != nil || !strings.Contains(string(logs), "is handed back") {

@@ -108,7 +108,8 @@ type column struct {
 	Short  string   `json:"short"` // as much of its end as tells it from others
 	Kind   string   `json:"kind"`
 	Log    bool     `json:"log"`
-	Min    float64  `json:"min"` // of a number's axis
+	Listed bool     `json:"listed"` // numbers that the sweep file lists one by one
+	Min    float64  `json:"min"`    // of a number's axis
 	Max    float64  `json:"max"`
 	Levels []string `json:"levels,omitempty"` // of a category
 	Values []any    `json:"values"`           // of each trial: a number, the number of a level, or null where it has none
@@ -144,8 +145,8 @@ func newColumn(name string, d Prior, texts []string) *column {
 }
 
 // axis chooses the axis of numbers: the bounds of the distribution where there are some, widened to hold
-// all values. It is logarithmic if the distribution is, or of listed values if they span
-// more than eight times the least.
+// all values. It is logarithmic if the distribution is, or of listed values if the largest is
+// eight times the least, or more.
 func (c *column) axis() {
 	all := c.distinct()
 	if len(all) == 0 {
@@ -157,7 +158,8 @@ func (c *column) axis() {
 	case "uniform", "log_uniform", "int_uniform", "q_uniform":
 		c.Min, c.Max = min(c.Min, d.Min), max(c.Max, d.Max)
 	}
-	c.Log = c.Min > 0 && (d.Name == "log_uniform" || d.Name == "log_normal" || (d.Name == "" || d.Name == "categorical") && len(all) > 2 && c.Max >= 8*c.Min)
+	c.Listed = d.Name == "" || d.Name == "categorical"
+	c.Log = c.Min > 0 && (d.Name == "log_uniform" || d.Name == "log_normal" || c.Listed && len(all) > 2 && c.Max >= 8*c.Min)
 }
 
 // categories numbers the values, in the order of the sweep file or else of the trials.

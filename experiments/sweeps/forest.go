@@ -11,7 +11,7 @@ import (
 // each split.
 type forest struct {
 	trees     []tree
-	explained float64 // R² of what the trees say of trials that are not in their samples
+	explained float64 // R² of what the trees say of trials that are not in their samples, 0 where these do not differ
 }
 
 // tree is its nodes, the root first.
@@ -61,7 +61,6 @@ func growForest(factors []factor, columns [][]uint8, y []float64, random *rand.R
 	for _, e := range missed {
 		square += e * e / float64(len(missed))
 	}
-	f.explained = math.NaN()
 	if v := variance(all); v > 0 {
 		f.explained = 1 - square/v
 	}

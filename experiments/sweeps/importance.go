@@ -10,7 +10,7 @@ import (
 type Importance struct {
 	// Shares are the first-order indices, Var_{x_j}(E[f | x_j]) / Var(f), by parameter.
 	Shares []float64
-	// Interactions is 1 − Σ Shares: what several parameters do together only.
+	// Interactions is 1 − Σ Shares: what several parameters do together only, and chance that the surrogate took for that.
 	Interactions float64
 	// Explained is R² of the surrogate on trials that it has not seen: how far f is the metric.
 	Explained float64

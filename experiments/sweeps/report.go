@@ -29,7 +29,7 @@ func WriteReport(dir string) error {
 
 // writePage writes the page.
 func (r *Results) writePage(w io.Writer, dir string) error {
-	page, err := template.New(ReportName).Parse(pageTemplate)
+	page, err := template.New(ReportName).Funcs(template.FuncMap{"breaks": breaks}).Parse(pageTemplate)
 	if err != nil {
 		return err
 	}

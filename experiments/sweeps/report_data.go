@@ -109,8 +109,8 @@ func orNull(x float64) any {
 	return x
 }
 
-// logarithmic reports whether figures are shown by their logarithm: they are positive and
-// span more than two decades.
+// logarithmic reports whether figures are shown by their logarithm: they are positive, and the largest is more
+// than thirty times the least.
 func logarithmic(values []float64) bool {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, x := range values {
@@ -118,7 +118,7 @@ func logarithmic(values []float64) bool {
 			low, high = min(low, x), max(high, x)
 		}
 	}
-	return low > 0 && high > 100*low
+	return low > 0 && high > 30*low
 }
 
 // readParameters reads the columns of the parameters with more than one value.

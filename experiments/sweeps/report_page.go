@@ -149,7 +149,7 @@ func (p *reportPage) importance(d *reportData, i Importance) {
 		add(d.Parameters[j].Name, i.Shares[j])
 	}
 	if len(order) > 1 {
-		add("several together", i.Interactions)
+		add("several together, and chance", i.Interactions)
 	}
 	p.Importance, p.Explained, p.Doubtful = t, fmt.Sprintf("%.0f %%", 100*max(0, i.Explained)), !(i.Explained > 0.5)
 }
@@ -240,6 +240,15 @@ func (d *reportData) median(in func(i int) bool) float64 {
 		return math.NaN()
 	}
 	return all[(n-1)/2]/2 + all[n/2]/2
+}
+
+// breaks cuts a name where a line may end.
+func breaks(name string) []string {
+	var parts []string
+	for _, part := range strings.SplitAfter(name, ".") {
+		parts = append(parts, strings.SplitAfter(part, "_")...)
+	}
+	return parts
 }
 
 func orDash(text string) string {

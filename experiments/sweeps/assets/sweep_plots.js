@@ -74,10 +74,15 @@ const sweepPlots = (() => {
     a.position = (v) => (f(v) - f(min)) / (f(max) - f(min));
     a.invert = (p) => back(f(min) + p * (f(max) - f(min)));
     a.text = plain;
+    // round returns round numbers within bounds.
+    a.round = (low, high, want) => {
+      const list = a.log ? decades(low, high, want) : linear(low, high, want);
+      return list.length < 2 ? [low, high] : list;
+    };
+    const few = [...new Set(column.values)].filter((v) => v !== null).sort((p, q) => p - q);
     a.ticks = (want) => {
-      let list = a.log ? decades(min, max, want) : linear(min, max, want);
-      if (list.length < 2) list = [min, max];
-      return list.map((v) => ({ at: a.position(v), text: number(v) }));
+      if (column.listed && few.length <= want + 2) return few.map((v) => ({ at: a.position(v), text: plain(v) }));
+      return a.round(min, max, want).map((v) => ({ at: a.position(v), text: number(v) }));
     };
     return a;
   };
@@ -173,7 +178,7 @@ const sweepPlots = (() => {
     };
     const draw = (kept, marks) => {
       layout();
-      const c = surface(canvas, width, height), spread = n > 300 ? 0.5 : 0;
+      const c = surface(canvas, width, height), spread = n > 40 ? 0.5 : 0;
       const ys = axes.map((a) => Float32Array.from(a.values, (v, i) => (v === null ? height - 12
         // Lines through a category lie side by side, so that one sees how many they are.
         : yOf(a.position(v) + (a.category ? spread * ((i * 0.618034) % 1 - 0.5) / a.levels.length : 0)))));
@@ -225,11 +230,12 @@ const sweepPlots = (() => {
 
   // ---- Two axes -----------------------------------------------------------
 
-  // frame draws two axes into a host's canvas and returns the context and the places of trials.
+  // frame draws two axes into a host's canvas, over what under draws there, and returns how to draw in it. Without under the name
+  // of the first axis is left to the caption.
   const frame = (host, x, y, under) => {
     const canvas = host.querySelector('canvas'), width = host.clientWidth, height = host.clientHeight;
     const c = surface(canvas, width, height), ticks = y.ticks(5), wide = Math.max(...ticks.map((t) => Math.min(90, c.measureText(t.text).width)), 10);
-    const box = { left: wide + 26, top: 8, right: width - 10, bottom: height - 40 };
+    const box = { left: wide + 26, top: 8, right: width - 10, bottom: height - (under ? 40 : 22) };
     const xOf = (p) => box.left + p * (box.right - box.left), yOf = (p) => box.bottom - p * (box.bottom - box.top);
     if (under) under(c, box);
     c.strokeStyle = colour(under ? 'line' : 'grid');
@@ -254,7 +260,7 @@ const sweepPlots = (() => {
       if (!under) line(xOf(t.at), box.top, xOf(t.at), box.bottom);
       c.fillText(fitted(c, t.text, (box.right - box.left) / shown.length + (x.category ? -4 : 30)), Math.min(xOf(t.at), width - c.measureText(t.text).width / 2), box.bottom + 6);
     }
-    c.fillText(fitted(c, x.short + (x.log ? ' (log)' : ''), box.right - box.left), (box.left + box.right) / 2, box.bottom + 23);
+    if (under) c.fillText(fitted(c, x.short + (x.log ? ' (log)' : ''), box.right - box.left), (box.left + box.right) / 2, box.bottom + 23);
     c.save();
     c.translate(2, (box.top + box.bottom) / 2);
     c.rotate(-Math.PI / 2);
@@ -300,9 +306,10 @@ const sweepPlots = (() => {
   };
 
   // interpolate returns, on a grid over two axes, the mean of a value of trials with weights of the inverse fourth power of
-  // their distance (D. Shepard, 1968), to which a twentieth of the axis is added, so that trials that are near one another are averaged.
+  // their distance (D. Shepard, 1968), to which a twentieth of the axis is added, so that trials that are near one another are averaged;
+  // and the distance of the nearest trial.
   const interpolate = (x, y, value, columns, rows) => {
-    const us = [], vs = [], zs = [], out = new Float64Array(columns * rows);
+    const us = [], vs = [], zs = [], out = new Float64Array(columns * rows), far = new Float64Array(columns * rows);
     for (let i = 0; i < value.length; i++) {
       if (value[i] === null || x.values[i] === null || y.values[i] === null) continue;
       us.push(x.position(x.values[i]));
@@ -311,22 +318,26 @@ const sweepPlots = (() => {
     }
     for (let r = 0; r < rows; r++) for (let k = 0; k < columns; k++) {
       const u = (k + 0.5) / columns, v = 1 - (r + 0.5) / rows;
-      let sum = 0, total = 0;
+      let sum = 0, total = 0, least = 2;
       for (let i = 0; i < us.length; i++) {
         const d = (us[i] - u) ** 2 + (vs[i] - v) ** 2 + 2.5e-3, w = 1 / (d * d);
+        if (d < least) least = d;
         sum += w * zs[i];
         total += w;
       }
       out[r * columns + k] = sum / total;
+      far[r * columns + k] = Math.sqrt(least);
     }
-    return out;
+    return { cells: out, far };
   };
 
-  // contour draws the interpolated quality of trials over two axes, and the trials.
+  // contour draws the interpolated quality of trials over two axes, and the trials. It returns the places of these, and the qualities
+  // that the colours reach from and to.
   const contour = (host, x, y, quality, best) => {
-    const columns = 60, rows = 40, cells = interpolate(x, y, quality, columns, rows), colours = ramp(16);
+    const columns = 60, rows = 40, { cells, far } = interpolate(x, y, quality, columns, rows), colours = ramp(16);
     const picture = make('canvas', { width: columns, height: rows }), inner = picture.getContext('2d'), image = inner.createImageData(columns, rows);
-    cells.forEach((q, i) => image.data.set([...colours[Math.max(0, Math.min(15, Math.round(15 * q)))], 255], 4 * i));
+    const low = cells.reduce((p, q) => Math.min(p, q), 1), high = cells.reduce((p, q) => Math.max(p, q), 0), span = high - low || 1;
+    cells.forEach((q, i) => image.data.set([...colours[Math.max(0, Math.min(15, Math.round(15 * (q - low) / span)))], 255 * Math.max(0.12, Math.min(1, 1.4 - 4 * far[i]))], 4 * i));
     inner.putImageData(image, 0, 0);
     const { c, xOf, yOf } = frame(host, x, y, (context, box) => {
       context.imageSmoothingEnabled = true;
@@ -350,7 +361,7 @@ const sweepPlots = (() => {
     }
     c.globalAlpha = 1;
     ring(c, places.find((p) => p.i === best));
-    return places;
+    return { places, low, high };
   };
 
   return { make, number, plain, colour, ramp, css, axisOf, parallel, scatter, contour };

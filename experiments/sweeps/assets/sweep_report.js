@@ -61,15 +61,15 @@
       return record;
     });
     const others = data.states.map((name, s) => ({ name, s })).filter(({ s }) => data.state.some((v, i) => v === s && data.values[i] === null));
-    const font = '12px ' + colour('text'), isDecade = (v) => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9;
-    const axis = (label, size, log) => ({ label, labelSize: 20, labelGap: 0, size, labelFont: font, font, stroke: colour('soft'), grid: { stroke: colour('grid'), width: 1 },
-      ticks: { stroke: colour('line'), width: 1, size: 4 }, values: (u, splits) => splits.map((v) => (log && !isDecade(v) && most / least > 1e3 ? '' : number(v))) });
+    const font = '12px ' + colour('text');
+    const axis = (label, size, more) => ({ label, labelSize: 20, labelGap: 0, size, labelFont: font, font, stroke: colour('soft'), grid: { stroke: colour('grid'), width: 1 },
+      ticks: { stroke: colour('line'), width: 1, size: 4 }, values: (u, splits) => splits.map((v) => number(v)), ...more });
     const dots = (stroke, size, fill) => ({ show: true, space: 0, size, width: 1, stroke, fill: fill || stroke });
-    const soft = { terminated: 's4', diverged: 's1', failed: 'down', pending: 's5', completed: 'soft' };
+    const soft = { terminated: 's4', diverged: 's3', failed: 'down', pending: 's5', completed: 'soft' };
     history = new uPlot({
       width: host.clientWidth, height: 290, cursor: { drag: { x: true, y: false } },
       scales: { x: { time: false }, y: { distr: metric.log ? 3 : 1, range: (u, low, high) => bounds(low, high, others.length) }, foot: { range: [0, 1] } },
-      axes: [axis('trial', 36), axis(metric.short, 62, metric.log)],
+      axes: [axis('trial', 36), axis(metric.short + (metric.log ? ' (log)' : ''), 62, { splits: (u, k, low, high) => metric.round(Math.max(low, least), high, 6), filter: (u, splits) => splits })],
       series: [{ label: 'trial', value: (u, v) => (v === null ? '' : String(v)) },
         { label: 'completed', stroke: colour('s0'), width: 0, paths: () => null, points: dots(colour('s0'), n > 1000 ? 3 : 5), value: (u, v) => (v === null ? '' : number(v, 5)) },
         { label: 'best so far', stroke: colour('s1'), width: 2, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (u, v) => (v === null ? '' : number(v, 5)) },
@@ -187,7 +187,11 @@
     if (!host) return;
     const x = numeric[find('contour-x').value], y = numeric[find('contour-y').value];
     host.firstChild.setAttribute('aria-label', metric.name + ' over ' + x.name + ' and ' + y.name + ', interpolated. The table below holds medians.');
-    places.set(host, contour(host, x, y, quality, data.best));
+    const drawn = contour(host, x, y, quality, data.best), ends = [metric.position(worst), metric.position(best)];
+    places.set(host, drawn.places);
+    const value = (q) => number(metric.invert(ends[0] + q * (ends[1] - ends[0])));
+    find('contour-worst').textContent = metric.short + ' ' + value(drawn.low);
+    find('contour-best').textContent = value(drawn.high);
   };
   const fillContourTable = () => {
     if (!find('contour-table') || !find('contour-table').closest('details').open) return;
@@ -202,7 +206,7 @@
   };
   const startPlots = () => {
     if (find('plot-slices')) {
-      find('plot-slices').append(...slices.map(({ a, host }) => make('figure', {}, make('figcaption', { title: a.name }, a.short), host)));
+      find('plot-slices').append(...slices.map(({ a, host }) => make('figure', {}, make('figcaption', { title: a.name }, a.short + (a.log ? ' (log)' : '')), host)));
       slices.forEach(({ host }) => watch(host, 'slice-value'));
     }
     const host = find('plot-contour');
@@ -211,7 +215,7 @@
     const share = (k) => (data.importance ? data.importance[parameters.indexOf(numeric[k])] : 0);
     const pair = numeric.map((_, k) => k).sort((p, q) => share(q) - share(p) || p - q);
     host.append(make('canvas', { role: 'img' }));
-    host.after(make('p', { class: 'hint', id: 'contour-value', 'aria-hidden': 'true' }, 'Point at a trial to read it; click to open it.'));
+    host.nextElementSibling.after(make('p', { class: 'hint', id: 'contour-value', 'aria-hidden': 'true' }, 'Point at a trial to read it; click to open it.'));
     watch(host, 'contour-value');
     ['contour-x', 'contour-y'].forEach((id, at) => {
       find(id).append(...numeric.map((a, k) => make('option', { value: k }, a.short)));
