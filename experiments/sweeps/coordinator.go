@@ -55,7 +55,8 @@ type coordinator struct {
 }
 
 // Run runs a sweep to its end and returns its table, also beside an error. A sweep that is
-// killed, or interrupted through ctx, can be resumed; the error is then the cause of ctx.
+// killed, or interrupted through ctx, can be resumed; the error is then the cause of ctx. At the
+// end, and when it is interrupted, it writes the sweep's report.
 func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
 	d, lock, err := s.open(o)
 	if err != nil {
@@ -97,8 +98,10 @@ func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
 		c.options.Observe = func(Event) {}
 	}
 	err = c.run(ctx, access)
-	if len(c.table.Rows) > 0 {
-		err = errors.Join(err, WriteReport(o.Dir)) // also of a sweep that is interrupted
+	// Also of a sweep that is interrupted, or fails, if it has a table.
+	var none *FolderError
+	if unwritten := WriteReport(o.Dir); unwritten != nil && (err == nil || !errors.As(unwritten, &none)) {
+		err = errors.Join(err, unwritten)
 	}
 	return c.table, err
 }
