@@ -28,6 +28,9 @@ var (
 	uPlotStyle string
 )
 
+// ReportAssets returns what the reports of runs and those of sweeps have in common: the style and the chart library.
+func ReportAssets() (style, script string) { return uPlotStyle + reportStyle, uPlotScript }
+
 const reportName = "report.html"
 
 // WriteReport writes the report of the completed run at dir, a page that needs no other file and no network, to w.

@@ -98,13 +98,18 @@ func (c *command) sweepReportCommand() *cobra.Command {
 			if len(args) > 1 {
 				return usageError{fmt.Errorf("sweep report takes one folder, found %d", len(args))}
 			}
-			if err := sweeps.WriteReport(args[0]); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(c.out, "report: %s\n", filepath.Join(args[0], sweeps.ReportName))
-			return err
+			return c.reportSweep(args[0])
 		},
 	}
+}
+
+// reportSweep writes the report of a sweep.
+func (c *command) reportSweep(dir string) error {
+	if err := sweeps.WriteReport(dir); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.out, "report: %s\n", filepath.Join(dir, sweeps.ReportName))
+	return err
 }
 
 // showSweep prints what a sweep is and how far.

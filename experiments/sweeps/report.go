@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"pkm/experiments"
 	"pkm/internal/atomicfile"
 )
 
@@ -47,7 +48,7 @@ func (r *Results) writePage(w io.Writer, dir string) error {
 		return err
 	}
 	p := newReportPage(r, data, shares, dir)
-	style, script := sharedAssets()
+	style, script := experiments.ReportAssets()
 	p.Style, p.Data = template.CSS(style+pageStyle), template.JS(text)
 	p.Scripts = []template.JS{template.JS(script), template.JS(plotScript), template.JS(pageScript)}
 	return page.Execute(w, p)
