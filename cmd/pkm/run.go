@@ -33,6 +33,7 @@ func (c *command) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.keepToMemory(config)
 			distribute, err := parts.distribute(c, cmd, config)
 			if err != nil {
 				return err
