@@ -16,7 +16,7 @@ import (
 
 // distributedConfig takes a few seconds to account for.
 const distributedConfig = `name: parts
-data: {train: 100, query: 24}
+data: {train: 100, query: 104}
 network: {hidden: [24]}
 training: {steps: 160, batch_size: 32, optimizer: {kind: adam, learning_rate: 0.003}, checkpoints: {every: 5}}
 machines: [{name: exact, family: exact, rule: gauss-3}]
@@ -58,7 +58,7 @@ func TestDistributedRunSurvivesDeaths(t *testing.T) {
 				case <-p.ended:
 				case <-time.After(20 * time.Millisecond):
 					done := strings.Count(p.output(), "account: part")
-					if done < seen+5 || landed == kills && killed == coordinators {
+					if done < seen+2 || landed == kills && killed == coordinators {
 						continue
 					}
 					seen = done
