@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -17,6 +18,8 @@ import (
 type accountant[T graphs.Float] struct {
 	*experiment[T]
 	loop     *training.Loop[T]
+	done, of int                         // steps, each once for every block
+	residual float64                     // of the step, see Progress
 	block    int                         // of the queries
 	backward []*pathkernel.Backward[T]   // of the block, one for each machine of the groups
 	refiner  *refiner[T]                 // of adaptive machines
@@ -30,6 +33,7 @@ type recorded[T graphs.Float] struct {
 	weights, delta []T
 	batch          []int
 	update         training.Update
+	loss           float64
 }
 
 // account fills the machines. Memory: n·C·P for each and a block of n queries, and the weights
@@ -44,7 +48,9 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 	if a.snapshot, err = training.ReadCheckpointOf[T](trajectory.Path(e.completed), e.network.Layout(), e.completed); err != nil {
 		return err
 	}
-	for i, block := range e.queries.blocks() {
+	blocks := e.queries.blocks()
+	a.of = len(blocks) * e.completed
+	for i, block := range blocks {
 		end := e.completed
 		s := e.saved
 		if s != nil && s.accounted >= 0 && i < s.block {
@@ -61,6 +67,8 @@ func (e *experiment[T]) account(ctx context.Context, loop *training.Loop[T], sav
 			}
 			end = s.accounted
 		}
+		a.done = i*e.completed + e.completed - end
+		e.begins(PhaseAccounting, a.done, a.of)
 		for _, start := range slices.Backward(starts) {
 			if start >= end {
 				continue
@@ -103,6 +111,14 @@ func (a *accountant[T]) begin(i int, block queryBlock) error {
 	return nil
 }
 
+// residualOf returns the residual of a step as it was known in training, NaN where this process did not train.
+func (a *accountant[T]) residualOf(step int) float64 {
+	if step >= len(a.residuals) {
+		return math.NaN()
+	}
+	return a.residuals[step]
+}
+
 // segment replays the steps from start to end and accounts for them.
 func (a *accountant[T]) segment(ctx context.Context, trajectory training.Trajectory, start, end int) error {
 	segment := &segment[T]{}
@@ -115,9 +131,12 @@ func (a *accountant[T]) segment(ctx context.Context, trajectory training.Traject
 // steps accounts for replayed steps, the first of which is start.
 func (a *accountant[T]) steps(ctx context.Context, start int, steps []recorded[T]) error {
 	for i, step := range slices.Backward(steps) {
+		a.residual = a.residualOf(start + i) // of fixed rules; adaptive ones are certified here
 		if err := a.step(start+i, step); err != nil {
 			return fmt.Errorf("account for step %d: %w", start+i, err)
 		}
+		a.done++
+		a.tell(PhaseAccounting, Progress{Step: a.done, Steps: a.of, Loss: step.loss, Residual: a.residual})
 		if a.tracker.windows.begins(start + i) {
 			for _, m := range a.machines {
 				if err := a.tracker.windows.close(m, start+i, a.queries.now); err != nil {
@@ -141,7 +160,7 @@ func (s *segment[T]) Step(_ context.Context, step *training.Step[T]) error {
 	for _, d := range []*training.Diagonal{&u.A, &u.E, &u.F} {
 		d.Vector = slices.Clone(d.Vector)
 	}
-	s.steps = append(s.steps, recorded[T]{slices.Clone(step.Weights), slices.Clone(step.Delta), slices.Clone(step.Batch), u})
+	s.steps = append(s.steps, recorded[T]{slices.Clone(step.Weights), slices.Clone(step.Delta), slices.Clone(step.Batch), u, step.Loss})
 	return nil
 }
 
@@ -206,12 +225,15 @@ func (a *accountant[T]) refine(g *group[T], m *pathkernel.Machine, b *pathkernel
 		step.slopes = append(step.slopes, pathkernel.Apply(a.options.Engine, factors, r.delta))
 	}
 	var all []pathkernel.Refinement[T]
-	_, err := a.refiner.certify(g, m, index, step, func(refined []pathkernel.Refinement[T]) error {
+	meshes, err := a.refiner.certify(g, m, index, step, func(refined []pathkernel.Refinement[T]) error {
 		for _, r := range refined {
 			all = append(all, b.Condense(r))
 		}
 		return nil
 	})
+	if worst := unrefined(step.residuals, meshes, g.size(outputs)); !(a.residual >= worst) {
+		a.residual = worst
+	}
 	return all, err
 }
 

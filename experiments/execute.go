@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"time"
@@ -16,8 +17,8 @@ import (
 
 // Progress is what an observer learns of each step.
 type Progress struct {
-	Step, Steps int // completed, of all
-	Loss        float64
+	Step, Steps int     // completed, of all; 0 of 0 in a phase that does not go by steps
+	Loss        float64 // before the step
 	Residual    float64 // largest |residual| of the step, NaN without a machine that integrates within steps
 }
 
@@ -30,12 +31,26 @@ type Options struct {
 	Resume bool
 	// Begun, if not nil, is called with Dir once it is created.
 	Begun func(dir string)
-	// Progress, if not nil, is called after every step.
+	// Progress, if not nil, is called after every step of training.
 	Progress func(Progress)
 	// Distribute, if not nil, has the account of the path done in parts by others, from the checkpoints of
 	// the run; see [Job]. This process then only trains, and adds up what it gets.
 	Distribute func(ctx context.Context, job Job) ([]PartFiles, error)
+	// Phase, if not nil, is called as a phase begins, with neither loss nor residual, and after each of its
+	// steps. The account goes through the steps backwards, once for every turn of the queries.
+	Phase func(Phase, Progress)
 }
+
+// Phase is a part of a run that takes its time.
+type Phase string
+
+// The phases of a run, in order. Plain descent is accounted for while it is trained.
+const (
+	PhaseTraining   Phase = "training"
+	PhaseAccounting Phase = "accounting"
+	PhaseBaselines  Phase = "baselines"
+	PhaseWriting    Phase = "writing"
+)
 
 // Execute runs an experiment: it trains the network of the configuration, builds
 // its kernel machines along the way and writes the run directory. A run that
@@ -121,6 +136,7 @@ type experiment[T graphs.Float] struct {
 	result         *training.Step[T]
 	seconds        float64               // of training before the run was resumed
 	stepSizes      []float64             // η of the steps so far
+	residuals      []float64             // of the steps so far, as Progress has them
 	completed      int                   // steps
 	stopped        string                // why training ended early as completed, or ""
 	baselines      []baseline            // of a completed run
@@ -135,6 +151,7 @@ func execute[T graphs.Float](ctx context.Context, c *Config, o Options, data *Da
 		return err
 	}
 	trained := e.phase("train", func() error { return e.run(ctx) })
+	e.begins(PhaseWriting, 0, 0)
 	written := e.phase("write", func() error { return e.write(trained == nil) })
 	var diverged *training.Diverged
 	if trained == nil && written == nil || errors.As(trained, &diverged) {
@@ -149,6 +166,18 @@ func (e *experiment[T]) phase(name string, do func() error) error {
 	err := do()
 	e.phases[name] = Figure(time.Since(start).Seconds())
 	return err
+}
+
+// begins tells the observer that a phase begins, of so many steps some of which are done.
+func (e *experiment[T]) begins(phase Phase, done, of int) {
+	e.tell(phase, Progress{Step: done, Steps: of, Loss: math.NaN(), Residual: math.NaN()})
+}
+
+// tell tells the observer how far a phase is.
+func (e *experiment[T]) tell(phase Phase, p Progress) {
+	if e.options.Phase != nil {
+		e.options.Phase(phase, p)
+	}
 }
 
 // build draws the samples and builds network and machines. Of the queries it takes count from first
@@ -303,8 +332,9 @@ func (e *experiment[T]) resume() error {
 		return err
 	}
 	lines, err := e.dir.keepMetrics(s.snapshot.Step)
-	if n := len(lines); n > 0 {
-		e.seconds = float64(lines[n-1].Seconds)
+	for _, line := range lines {
+		e.residuals = append(e.residuals, float64(line.StepResidual))
+		e.seconds = float64(line.Seconds)
 	}
 	return err
 }
@@ -372,6 +402,7 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		loop.Hooks = append(loop.Hooks, e.lossPath)
 	}
 	loop.Hooks = append(loop.Hooks, save) // what the others have taken
+	e.begins(PhaseTraining, len(e.stepSizes), e.config.Training.Steps)
 	result, err := loop.RunFrom(ctx, e.from)
 	e.final, e.completed, e.stopped = result.Weights, result.Steps, result.Reason
 	e.accounted = e.tracker.accounts()
@@ -389,6 +420,9 @@ func (e *experiment[T]) run(ctx context.Context) error {
 			return err
 		}
 		e.accounted = true
+	}
+	if len(e.config.Baselines) > 0 {
+		e.begins(PhaseBaselines, 0, 0)
 	}
 	return e.phase("compare", func() error { return e.compareWith(ctx, loop) })
 }

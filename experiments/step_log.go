@@ -25,10 +25,13 @@ func newStepLog[T graphs.Float](e *experiment[T]) (*stepLog[T], error) {
 // Step implements training.Hook.
 func (l *stepLog[T]) Step(_ context.Context, s *training.Step[T]) error {
 	l.stepSizes = append(l.stepSizes, s.LearningRate)
+	l.residuals = append(l.residuals, l.tracker.residual)
 	err := l.write(s, l.tracker.residual)
+	p := Progress{Step: s.Index + 1, Steps: l.config.Training.Steps, Loss: s.Loss, Residual: l.tracker.residual}
 	if l.options.Progress != nil {
-		l.options.Progress(Progress{Step: s.Index + 1, Steps: l.config.Training.Steps, Loss: s.Loss, Residual: l.tracker.residual})
+		l.options.Progress(p)
 	}
+	l.tell(PhaseTraining, p)
 	return err
 }
 

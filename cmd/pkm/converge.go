@@ -120,10 +120,10 @@ func (c *command) converge(cmd *cobra.Command, study *experiments.Study, dir, by
 			}
 			fmt.Fprintf(say, "run %d of %d: %s %g, %d steps, in %s%s\n", level, len(study.Levels), l.Quantity(), l.Rate(), steps, run, there)
 			if !done {
-				bar = newProgress(c.errout, steps)
+				bar = newProgress(c.errout)
 			}
 		},
-		Progress: func(p experiments.Progress) { bar.update(p) },
+		Progress: func(p experiments.Progress) { bar.update(experiments.PhaseTraining, p) },
 		End:      func(err error) { bar.finish(err == nil) },
 	})
 	if exitCode(err) > exitSignal {

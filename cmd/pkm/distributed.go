@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -31,8 +32,8 @@ func (f *distributedFlags) add(cmd *cobra.Command) {
 	f.access.add(cmd, "with --distributed: NATS server with JetStream to use instead of an embedded one, such as nats://host:4222")
 }
 
-// distribute returns what has the parts done; nil for a run that is not distributed.
-func (f *distributedFlags) distribute(c *command, cmd *cobra.Command, config *experiments.Config) (func(context.Context, experiments.Job) ([]experiments.PartFiles, error), error) {
+// distribute returns what has the parts done, and says on notes how far it is; nil for a run that is not distributed.
+func (f *distributedFlags) distribute(c *command, cmd *cobra.Command, config *experiments.Config, notes io.Writer) (func(context.Context, experiments.Job) ([]experiments.PartFiles, error), error) {
 	if !f.on {
 		for _, name := range []string{"workers", "lost-after", "server", "token-file", "tls-ca"} {
 			if cmd.Flags().Changed(name) {
@@ -72,13 +73,13 @@ func (f *distributedFlags) distribute(c *command, cmd *cobra.Command, config *ex
 	d.Observe = func(done, of int, note string) {
 		switch {
 		case note != "":
-			fmt.Fprintf(c.errout, "%s\n", note)
+			fmt.Fprintf(notes, "%s\n", note)
 		case done == 0:
 			start = time.Now()
-			fmt.Fprintf(c.errout, "account: %d parts\n", of)
+			fmt.Fprintf(notes, "account: %d parts\n", of)
 		default:
 			left := time.Duration(float64(time.Since(start)) / float64(done) * float64(of-done))
-			fmt.Fprintf(c.errout, "account: part %d/%d  %v left\n", done, of, left.Round(time.Second))
+			fmt.Fprintf(notes, "account: part %d/%d  %v left\n", done, of, left.Round(time.Second))
 		}
 	}
 	return d.Do, nil

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +44,7 @@ func (c *command) explainCommand() *cobra.Command {
 			o.Engine = c.engineOf
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			bar := &replayProgress{command: c, began: time.Now()}
+			bar := &replayProgress{command: c}
 			o.Progress = bar.update
 			all, err := experiments.Explain(ctx, args[0], top, o)
 			bar.finish(err == nil)
@@ -129,19 +129,24 @@ func (c *command) engineOf(blas string) (compute.Engine, error) {
 	return engine, nil
 }
 
+// replaying is the phase in which a path is followed again.
+const replaying experiments.Phase = "replaying"
+
 // replayProgress is the progress of a replay, which begins when it is told of one.
 type replayProgress struct {
 	*command
 	*progress
-	began time.Time
 }
 
 func (p *replayProgress) update(now experiments.Progress) {
 	if p.progress == nil {
-		p.progress = newProgress(p.errout, now.Steps)
-		p.progress.start = p.began
+		p.progress = newProgress(p.errout)
 	}
-	p.progress.update(now)
+	phase := replaying
+	if math.IsNaN(now.Loss) { // as in an account of steps
+		phase = experiments.PhaseAccounting
+	}
+	p.progress.update(phase, now)
 }
 
 func (p *replayProgress) finish(completed bool) {

@@ -77,7 +77,9 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 		Short: "Why did this network give this output?",
 		Long: "pkm trains a neural network, follows the path of its weights and builds the kernel machine\n" +
 			"that the network is equivalent to: every output as its initial value plus a signed\n" +
-			"contribution from each training example.",
+			"contribution from each training example.\n\n" +
+			"Exit codes: 0 done; 1 failed, or a check does not hold; 2 wrong command line or configuration;\n" +
+			"3 training diverged; 130 and 143 interrupted by SIGINT and SIGTERM.",
 		Version:      experiments.Version(),
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +14,17 @@ import (
 	"pkm/experiments"
 )
 
+// runOptions are the flags of pkm run.
+type runOptions struct {
+	dir    string
+	resume bool
+	quiet  bool
+	json   bool
+	print  string
+}
+
 func (c *command) runCommand() *cobra.Command {
-	var dir string
-	var resume bool
-	var print string
+	var o runOptions
 	var parts distributedFlags
 	cmd := &cobra.Command{
 		Use:   "run CONFIG|- [key=value …]",
@@ -23,18 +32,24 @@ func (c *command) runCommand() *cobra.Command {
 		Example: "  pkm run experiments/configs/digits-mlp.yaml\n" +
 			"  pkm run experiments/configs/digits-mlp.yaml training.steps=100 --out runs/short\n" +
 			"  pkm run experiments/configs/digits-mlp.yaml --resume --out runs/short\n" +
-			"  pkm run experiments/configs/digits-mlp.yaml --distributed --workers 2",
+			"  pkm run experiments/configs/digits-mlp.yaml --distributed --workers 2\n" +
+			"  pkm run experiments/configs/digits-mlp.yaml --quiet --json | jq .summary.network",
 		Args: atLeast(1, "a configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("print-config") {
-				return c.printConfig(args[0], args[1:], print)
+				return c.printConfig(args[0], args[1:], o.print)
 			}
 			config, err := c.load(args[0], args[1:])
 			if err != nil {
 				return err
 			}
 			c.keepToMemory(config)
-			distribute, err := parts.distribute(c, cmd, config)
+			hints := c.errout // for people
+			if o.quiet {
+				hints = io.Discard
+			}
+			bars := newProgress(hints)
+			distribute, err := parts.distribute(c, cmd, config, bars)
 			if err != nil {
 				return err
 			}
@@ -43,60 +58,113 @@ func (c *command) runCommand() *cobra.Command {
 				return err
 			}
 			defer engine.Close()
-			named := dir != "" || resume
-			if resume && dir == "" {
-				dir = filepath.Join("runs", config.Name)
-			}
-			if !named {
-				if dir, err = vacant("runs", config.Name); err != nil {
-					return err
-				}
-			}
-			fmt.Fprintf(c.out, "%s: %s\nBLAS: %s\n", config.Name, config.Describe(), engine.Name())
-			ctx, stop := interruptible(cmd.Context())
-			defer stop()
-			bar := newProgress(c.errout, config.Training.Steps)
-			options := experiments.Options{Engine: engine, Resume: resume, Distribute: distribute, Progress: bar.update, Begun: func(dir string) { fmt.Fprintf(c.out, "run directory: %s\n", dir) }}
-			for {
-				options.Dir = dir
-				err = experiments.Execute(ctx, config, options)
-				var occupied *experiments.OccupiedError
-				if named || !errors.As(err, &occupied) {
-					break
-				}
-				// Another run took the name meanwhile.
-				if dir, err = vacant("runs", config.Name); err != nil {
-					return err
-				}
-			}
-			bar.finish(err == nil)
-			if err != nil {
-				if _, unreadable := experiments.ReadManifest(dir); unreadable == nil && exitCode(err) != exitUsage {
-					fmt.Fprintf(c.errout, "what there is of the run is in %s\n", dir)
-				}
-				if exitCode(err) > exitSignal {
-					fmt.Fprintf(c.errout, "go on with it: the same command with --resume --out %s\n", dir)
-				}
-				return err
-			}
-			run, err := experiments.LoadRun(dir)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(c.out)
-			if err := experiments.Compare(c.out, []*experiments.Run{run}); err != nil {
-				return err
-			}
-			fmt.Fprintf(c.out, "\nreport: %s\n", filepath.Join(dir, "report.html"))
-			return nil
+			options := experiments.Options{Engine: engine, Resume: o.resume, Distribute: distribute, Phase: bars.update}
+			return c.execute(cmd.Context(), config, o, options, bars)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
-	cmd.Flags().BoolVar(&resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
-	cmd.Flags().StringVar(&print, "print-config", "", "print the resolved configuration and do not run; =sources adds where each value comes from")
-	cmd.Flags().Lookup("print-config").NoOptDefVal = "values"
+	flags := cmd.Flags()
+	flags.StringVar(&o.dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
+	flags.BoolVar(&o.resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
+	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors; the exit code tells how it went")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of text: run directory, outcome, summary")
+	flags.StringVar(&o.print, "print-config", "", "print the resolved configuration and do not run; =sources adds where each value comes from")
+	flags.Lookup("print-config").NoOptDefVal = "values"
 	parts.add(cmd)
 	return cmd
+}
+
+// execute runs a configuration and says how it went.
+func (c *command) execute(ctx context.Context, config *experiments.Config, o runOptions, options experiments.Options, bars *progress) error {
+	text := c.out // for people
+	if o.json || o.quiet {
+		text = io.Discard
+	}
+	fmt.Fprintf(text, "%s: %s\nBLAS: %s\n", config.Name, config.Describe(), options.Engine.Name())
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	options.Begun = func(dir string) { fmt.Fprintf(text, "run directory: %s\n", dir) }
+	dir, err := c.into(o.dir, o.resume, config.Name, func(dir string) error {
+		options.Dir = dir
+		return experiments.Execute(ctx, config, options)
+	})
+	bars.finish(err == nil)
+	code := exitCode(err)
+	if code == exitUsage {
+		return err // nothing was begun
+	}
+	if o.json {
+		err = errors.Join(err, c.printResult(dir, code))
+	}
+	if err != nil {
+		if _, unreadable := experiments.ReadManifest(dir); unreadable == nil {
+			fmt.Fprintf(bars.out, "what there is of the run is in %s\n", dir)
+		}
+		if code > exitSignal {
+			fmt.Fprintf(bars.out, "go on with it: the same command with --resume --out %s\n", dir)
+		}
+		return err
+	}
+	if o.json || o.quiet {
+		return nil
+	}
+	run, err := experiments.LoadRun(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(text)
+	if err := experiments.Compare(text, []*experiments.Run{run}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(text, "\nreport: %s\n", filepath.Join(dir, "report.html"))
+	return err
+}
+
+// into calls execute with the run directory: the given one, or one under runs/ that is not taken.
+func (c *command) into(dir string, resume bool, name string, execute func(dir string) error) (string, error) {
+	if dir == "" && resume {
+		dir = filepath.Join("runs", name)
+	}
+	if dir != "" {
+		return dir, execute(dir)
+	}
+	for {
+		dir, err := vacant("runs", name)
+		if err != nil {
+			return "", err
+		}
+		err = execute(dir)
+		var occupied *experiments.OccupiedError
+		if !errors.As(err, &occupied) {
+			return dir, err
+		} // else another run took the name meanwhile
+	}
+}
+
+// printResult prints how a run went as one JSON object.
+func (c *command) printResult(dir string, code int) error {
+	m, err := experiments.ReadManifest(dir)
+	if err != nil {
+		return nil // there is no run to tell of, and why is the error of the run
+	}
+	result := struct {
+		Run      string               `json:"run"`
+		Name     string               `json:"name"`
+		Outcome  experiments.Outcome  `json:"outcome"`
+		Reason   string               `json:"reason"` // why not completed
+		ExitCode int                  `json:"exit_code"`
+		Report   *string              `json:"report"`  // null where there is none
+		Summary  *experiments.Summary `json:"summary"` // null unless completed
+	}{Run: dir, Name: m.Name, Outcome: m.Outcome, Reason: m.Reason, ExitCode: code}
+	if run, err := experiments.LoadRun(dir); err == nil {
+		report := filepath.Join(dir, "report.html")
+		result.Report, result.Summary = &report, &run.Summary
+	}
+	b, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "%s\n", b)
+	return err
 }
 
 // printConfig prints what a run would use.
