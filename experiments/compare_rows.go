@@ -1,8 +1,6 @@
 package experiments
 
 import (
-	"cmp"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"math"
@@ -20,26 +18,12 @@ type compareRow struct {
 	figures *MachineFigures // nil for the network
 }
 
-// cell is a text, or a number where text is "". NaN stands for what there is not.
-type cell struct {
-	text   string
-	number Figure
-}
-
-func (c cell) missing() bool { return c.text == "" && math.IsNaN(float64(c.number)) }
-
-// compareColumn is a column of a comparison, by the name it has in CSV and for sorting.
-type compareColumn struct {
-	name string
-	// of returns what the row has in the column. Figures of the network belong to all rows of its run.
-	of func(compareRow) cell
-}
+// compareColumn is a column of a comparison. Figures of the network belong to all rows of its run.
+type compareColumn = tableColumn[compareRow]
 
 // compareColumns returns the columns of the CSV form, in order.
 func compareColumns() []compareColumn {
-	text := func(name string, of func(compareRow) string) compareColumn {
-		return compareColumn{name, func(r compareRow) cell { return cell{of(r), Figure(math.NaN())} }}
-	}
+	text := textColumn[compareRow]
 	run := func(name string, of func(*Run) Figure) compareColumn {
 		return compareColumn{name, func(r compareRow) cell { return cell{number: of(r.run)} }}
 	}
@@ -132,52 +116,6 @@ func compareRows(runs []*Run) []compareRow {
 	return rows
 }
 
-// A ColumnError reports a column that a comparison does not have.
-type ColumnError struct{ Column, Nearest string }
-
-func (e *ColumnError) Error() string {
-	var names []string
-	for _, c := range compareColumns() {
-		names = append(names, c.name)
-	}
-	hint := ""
-	if e.Nearest != "" {
-		hint = " did you mean " + e.Nearest + "?"
-	}
-	return fmt.Sprintf("sort by %q: there is no such column;%s allowed: %s, with - before it for the largest first", e.Column, hint, strings.Join(names, ", "))
-}
-
-// sortRows sorts rows by a column, the smallest first, or the largest with - before its name. What
-// has nothing there comes last; equal rows keep their order. Spaces and hyphens within the name
-// are taken for underscores, so that the headings of the table serve too.
-func sortRows(rows []compareRow, column string) error {
-	name, descending := strings.CutPrefix(column, "-")
-	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
-	columns := compareColumns()
-	at := slices.IndexFunc(columns, func(c compareColumn) bool { return c.name == name })
-	if at < 0 {
-		var names []string
-		for _, c := range columns {
-			names = append(names, c.name)
-		}
-		return &ColumnError{Column: column, Nearest: nearest(name, names)}
-	}
-	of := columns[at].of
-	slices.SortStableFunc(rows, func(a, b compareRow) int {
-		x, y := of(a), of(b)
-		switch {
-		case x.missing() && !y.missing():
-			return 1
-		case y.missing() && !x.missing():
-			return -1
-		case descending:
-			x, y = y, x
-		}
-		return cmp.Or(cmp.Compare(x.text, y.text), cmp.Compare(x.number, y.number))
-	})
-	return nil
-}
-
 // compareTable writes rows for people, and below them why a baseline has no figures.
 func compareTable(w io.Writer, rows []compareRow) error {
 	table := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
@@ -215,19 +153,10 @@ func compareTable(w io.Writer, rows []compareRow) error {
 	return nil
 }
 
-// compareCSV writes rows as RFC 4180 has it, with a heading: a line for each machine and baseline of a run, and one with
-// neither for a run that has none. Numbers are written so that they read back as they are; what there is not is empty.
+// compareCSV writes rows as CSV: a line for each machine and baseline of a run, and one with neither for a run that has
+// none.
 func compareCSV(w io.Writer, rows []compareRow) error {
-	columns := compareColumns()
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	line := make([]string, len(columns))
-	for i, c := range columns {
-		line[i] = c.name
-	}
-	if err := out.Write(line); err != nil {
-		return err
-	}
+	var kept []compareRow
 	for _, r := range rows {
 		if r.kind == "network" && len(r.run.Summary.Machines)+len(r.run.Summary.Baselines) > 0 {
 			continue // its figures are in the other lines
@@ -235,30 +164,7 @@ func compareCSV(w io.Writer, rows []compareRow) error {
 		if r.kind == "network" {
 			r.kind, r.machine = "", ""
 		}
-		for i, c := range columns {
-			line[i] = c.of(r).csv()
-		}
-		if err := out.Write(line); err != nil {
-			return err
-		}
+		kept = append(kept, r)
 	}
-	out.Flush()
-	return out.Error()
-}
-
-// csv writes a cell so that it reads back.
-func (c cell) csv() string {
-	if c.text != "" || math.IsNaN(float64(c.number)) {
-		return c.text
-	}
-	return fullNumber(float64(c.number))
-}
-
-// fullNumber writes a number with as many digits as it takes to read it back; "" for NaN and
-// infinities, which not every reader knows.
-func fullNumber(x float64) string {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return ""
-	}
-	return strconv.FormatFloat(x, 'g', -1, 64)
+	return writeCSV(w, compareColumns(), kept)
 }

@@ -64,7 +64,7 @@ func NewComparison(ctx context.Context, runs []*Run) (*Comparison, error) {
 func (c *Comparison) rows() ([]compareRow, error) {
 	rows := compareRows(c.Runs)
 	if c.Sort != "" {
-		if err := sortRows(rows, c.Sort); err != nil {
+		if err := sortRows(rows, compareColumns(), c.Sort); err != nil {
 			return nil, err
 		}
 	}
