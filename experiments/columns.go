@@ -112,5 +112,8 @@ func fullNumber(x float64) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return ""
 	}
+	if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+		return strconv.FormatInt(int64(x), 10) // a count
+	}
 	return strconv.FormatFloat(x, 'g', -1, 64)
 }

@@ -60,6 +60,12 @@ type RunDir struct {
 // take locks the directory for this process.
 func (d *RunDir) take() error {
 	lock, held, err := LockFolder(d.path)
+	for range 3 { // pkm ls holds it for an instant
+		if err == nil && held {
+			time.Sleep(10 * time.Millisecond)
+			lock, held, err = LockFolder(d.path)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("lock run directory %s: %w", d.path, err)
 	}

@@ -122,13 +122,13 @@ func (c *command) execute(ctx context.Context, config *experiments.Config, o run
 // into calls execute with the run directory: the given one, or one under runs/ that is not taken.
 func (c *command) into(dir string, resume bool, name string, execute func(dir string) error) (string, error) {
 	if dir == "" && resume {
-		dir = filepath.Join("runs", name)
+		dir = filepath.Join(runsFolder, name)
 	}
 	if dir != "" {
 		return dir, execute(dir)
 	}
 	for {
-		dir, err := vacant("runs", name)
+		dir, err := vacant(runsFolder, name)
 		if err != nil {
 			return "", err
 		}
