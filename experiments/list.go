@@ -113,8 +113,7 @@ func listRun(dir string) ListedRun {
 	}
 	r.Name, r.State, r.Started, r.Fault = m.Name, m.Outcome, &m.Started, m.Reason
 	if m.Outcome == Running {
-		held, err := beingWritten(dir)
-		if err == nil && !held {
+		if held, err := beingWritten(dir); err == nil && !held {
 			r.State, r.Fault = Killed, "it was killed, or the machine stopped"
 		}
 	}
@@ -158,13 +157,13 @@ func listRun(dir string) ListedRun {
 	return r
 }
 
-// beingWritten reports whether a process holds the lock of a run directory.
+// beingWritten reports whether a process holds the lock of a run directory, or may, where there are no locks.
 func beingWritten(dir string) (bool, error) {
-	lock, held, err := LockFolder(dir)
-	if lock != nil {
-		err = errors.Join(err, lock.Close())
+	lock, _, err := LockFolder(dir)
+	if lock == nil {
+		return true, err
 	}
-	return held, err
+	return false, lock.Close()
 }
 
 // seconds returns the time that the phases of a run took that hold all others; NaN where it is not known.

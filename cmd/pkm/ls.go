@@ -31,7 +31,7 @@ func (c *command) listCommand() *cobra.Command {
 			if asJSON && asCSV {
 				return usageError{errors.New("ls: one of --json and --csv")}
 			}
-			runs, unread := c.listRuns(args)
+			runs, unread := experiments.ListRuns(foldersOfRuns(args))
 			if err := experiments.SortRuns(runs, sort); err != nil {
 				return usageError{fmt.Errorf("ls: %w", err)}
 			}
@@ -59,13 +59,13 @@ func (c *command) listCommand() *cobra.Command {
 	return cmd
 }
 
-// listRuns lists the runs in folders, or in runs/, which need not be there.
-func (c *command) listRuns(dirs []string) ([]experiments.ListedRun, error) {
-	if len(dirs) > 0 {
-		return experiments.ListRuns(dirs)
+// foldersOfRuns returns the folders that are named, or runs/ where it is there.
+func foldersOfRuns(named []string) []string {
+	if len(named) > 0 {
+		return named
 	}
 	if _, err := os.Stat(runsFolder); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
-	return experiments.ListRuns([]string{runsFolder})
+	return []string{runsFolder}
 }
