@@ -30,6 +30,13 @@ func textColumn[R any](name string, of func(R) string) tableColumn[R] {
 	return tableColumn[R]{name, func(r R) cell { return cell{of(r), Figure(math.NaN())} }}
 }
 
+func columnNames[R any](columns []tableColumn[R]) (names []string) {
+	for _, c := range columns {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 // A ColumnError reports a column that a table does not have.
 type ColumnError struct {
 	Column, Nearest string
@@ -52,10 +59,7 @@ func sortRows[R any](rows []R, columns []tableColumn[R], by string) error {
 	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
 	at := slices.IndexFunc(columns, func(c tableColumn[R]) bool { return c.name == name })
 	if at < 0 {
-		var names []string
-		for _, c := range columns {
-			names = append(names, c.name)
-		}
+		names := columnNames(columns)
 		return &ColumnError{Column: by, Nearest: nearest(name, names), Columns: names}
 	}
 	of := columns[at].of

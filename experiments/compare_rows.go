@@ -98,6 +98,9 @@ func compareColumns() []compareColumn {
 	}
 }
 
+// CompareColumns returns the names of the columns that a comparison can be sorted by.
+func CompareColumns() []string { return columnNames(compareColumns()) }
+
 // compareRows returns the rows of runs: of each the network, its machines, its baselines.
 func compareRows(runs []*Run) []compareRow {
 	var rows []compareRow

@@ -49,6 +49,12 @@ func ListRuns(dirs []string) ([]ListedRun, error) {
 	return runs, err
 }
 
+// FindRuns returns the directories that [ListRuns] lists, of the folders that can be read.
+func FindRuns(dirs []string) []string {
+	runs, _ := findRuns(dirs)
+	return runs
+}
+
 // findRuns returns the run directories in folders, each once.
 func findRuns(dirs []string) (runs []string, err error) {
 	const deepest = 4

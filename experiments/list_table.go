@@ -40,13 +40,7 @@ func listColumns() []tableColumn[ListedRun] {
 }
 
 // ListColumns returns the names of the columns that a list of runs can be sorted by.
-func ListColumns() []string {
-	var names []string
-	for _, c := range listColumns() {
-		names = append(names, c.name)
-	}
-	return names
-}
+func ListColumns() []string { return columnNames(listColumns()) }
 
 // SortRuns sorts a list of runs by a column, the smallest first, or the largest with - before its name; what has nothing
 // there comes last. The error is a *[ColumnError].

@@ -99,6 +99,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	root.AddCommand(c.runCommand(), c.planCommand(), c.compareCommand(), c.convergeCommand(), c.explainCommand(), c.reportCommand(), c.verifyCommand())
 	root.AddCommand(c.sweepCommand(), c.workerCommand())
 	root.AddCommand(c.listCommand(), c.cleanCommand(), c.initCommand(), c.schemaCommand(), c.doctorCommand())
+	completions(root)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)
