@@ -22,30 +22,6 @@ func keyDescriptions() map[string]string {
 	return of
 }
 
-// Starter returns a configuration to begin with, of that name: every key of a
-// default experiment with its default, and what it means.
-func Starter(name string) ([]byte, error) {
-	config, err := Parse("starter", []byte("name: "+quoteYAML(name)+"\n"), "yaml", nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	text, err := config.YAML()
-	if err != nil {
-		return nil, err
-	}
-	of, schema := keyDescriptions(), configSchema()
-	text = annotated(text, func(paths []string) string {
-		comment := of[paths[0]]
-		if f := schema.find(paths[0]); f != nil && len(f.oneOf()) > 0 {
-			comment += " (" + strings.Join(f.oneOf(), ", ") + ")"
-		}
-		return comment
-	})
-	const head = "# An experiment of pkm; every key but name may be left out. `pkm schema` writes a JSON Schema,\n" +
-		"# with which editors complete and check this file. `pkm run FILE --print-config` shows what a run uses.\n"
-	return append([]byte(head), text...), nil
-}
-
 // annotated puts a comment after each line of a configuration as [Config.YAML]
 // writes it: what comment returns for the paths of the values on the line.
 func annotated(text []byte, comment func(paths []string) string) []byte {

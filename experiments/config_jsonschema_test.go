@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -200,6 +201,27 @@ func TestStarter(t *testing.T) {
 	if again, err := got.YAML(); err != nil || !bytes.Equal(again, want) {
 		t.Errorf("%v: got\n%s\nwant\n%s", err, again, want)
 	}
+	// Those that a default experiment does not have are comments, with the kinds that have them and their default.
+	for _, want := range []string{"\n    # beta1: 0.9 ", "# of adam, adamw: decay of the mean of gradients (at least 0 and below 1)\n", "\n  # held_out.path: ''",
+		"\n  # convs[].pool: none", "\n# machines[].max_nodes: 512  # of adaptive: ", "\n  # layers[].kind:  "} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	seen := map[string]bool{}
+	configSchema().each(func(f *field) {
+		if key := regexp.MustCompile(`\b` + f.key + `:`); !key.Match(text) {
+			t.Errorf("%s is missing", f.path)
+		}
+		if f.isListOfSections() && !seen[f.key] {
+			seen[f.key] = true
+			for _, key := range f.item().children {
+				if !strings.Contains(string(text), "# "+f.key+"[]."+key.key+":") {
+					t.Errorf("%s is missing", key.path)
+				}
+			}
+		}
+	})
 	for line := range strings.Lines(string(text)) {
 		if !strings.Contains(line, "#") && !strings.HasPrefix(strings.TrimSpace(line), "- ") {
 			t.Errorf("nothing is said of %s", line)

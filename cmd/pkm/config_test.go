@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,6 +98,19 @@ func TestSchemaAndInit(t *testing.T) {
 	}
 	if code, out, errout = pkm(t, "run", "my.yaml", "--print-config"); code != 0 || !strings.HasPrefix(out, "name: my\n") {
 		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+	// It runs to the same bytes as a file that leaves everything to the defaults.
+	bare := write(t, "bare.yaml", "name: my\n")
+	var runs []map[string]string
+	for _, file := range []string{"my.yaml", bare} {
+		dir := filepath.Join(t.TempDir(), "run")
+		if code, _, errout := pkm(t, "run", file, "-q", "--out", dir, "training.steps=2", "data.train=20"); code != 0 {
+			t.Fatal(errout)
+		}
+		runs = append(runs, contents(t, dir))
+	}
+	if !maps.Equal(runs[0], runs[1]) || len(runs[0]) < 10 {
+		t.Errorf("the written configuration runs to other bytes than the defaults, or to %d files", len(runs[0]))
 	}
 	if code, _, errout = pkm(t, "init", "my.yaml"); code != exitUsage || !strings.Contains(errout, "not overwritten") {
 		t.Errorf("exit %d\n%s", code, errout)
