@@ -18,7 +18,7 @@ func (c *Config) Describe() string {
 	}
 	return fmt.Sprintf("%s, %d training and %d query samples; %s, %s, %s; %s, %s; %s",
 		c.Data.Source, c.Data.Train, c.Data.Query, c.Network.Kind, c.Network.describe(), c.Precision,
-		c.Loss.Kind, c.Training.Describe(), machines)
+		c.Loss.Kind, c.Training.Describe(), machines) + c.devNote()
 }
 
 // describe says in a few words what the network is made of.

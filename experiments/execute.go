@@ -59,6 +59,9 @@ const (
 // manifest says how it ended, and the error is the one that ended it
 // (*training.Diverged, the cause of ctx).
 func Execute(ctx context.Context, c *Config, o Options) error {
+	short := *c
+	short.shorten()
+	c = &short
 	data, err := c.load()
 	if err != nil {
 		return err
@@ -223,6 +226,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 		return err
 	}
 	if err := e.dir.Update(func(m *Manifest) {
+		m.FastDevRun = c.FastDevRun
 		m.Name, m.Seed, m.BLAS, m.Vector = c.Name, c.Seed, e.options.Engine.Name(), vector.Name()
 		m.Data = data.provenance(c.Data.Classes)
 	}); err != nil {

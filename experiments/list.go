@@ -25,6 +25,7 @@ type ListedRun struct {
 	Path       string     `json:"run"`
 	Name       string     `json:"name"`
 	State      Outcome    `json:"state"` // an outcome, Killed or Damaged
+	FastDevRun bool       `json:"fast_dev_run"`
 	Started    *time.Time `json:"started"`
 	Network    string     `json:"network"`
 	Optimizer  string     `json:"optimizer"`
@@ -117,7 +118,7 @@ func listRun(dir string) ListedRun {
 	if err != nil {
 		return damaged(err)
 	}
-	r.Name, r.State, r.Started, r.Fault = m.Name, m.Outcome, &m.Started, m.Reason
+	r.Name, r.State, r.FastDevRun, r.Started, r.Fault = m.Name, m.Outcome, m.FastDevRun, &m.Started, m.Reason
 	if m.Outcome == Running {
 		if held, err := beingWritten(dir); err == nil && !held {
 			r.State, r.Fault = Killed, "it was killed, or the machine stopped"

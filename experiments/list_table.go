@@ -21,6 +21,7 @@ func listColumns() []tableColumn[ListedRun] {
 		text("run", func(r ListedRun) string { return r.Path }),
 		text("name", func(r ListedRun) string { return r.Name }),
 		text("state", func(r ListedRun) string { return string(r.State) }),
+		text("fast_dev_run", func(r ListedRun) string { return strconv.FormatBool(r.FastDevRun) }),
 		text("started", func(r ListedRun) string {
 			if r.Started == nil {
 				return ""
@@ -56,7 +57,11 @@ func ListTable(w io.Writer, runs []ListedRun) error {
 		if r.Started != nil {
 			started = r.Started.Local().Format("2006-01-02 15:04")
 		}
-		row := []string{r.Path, string(r.State), started, orDash(r.Network), orDash(r.Optimizer), wholeNumber(r.Steps), number(r.TrainLoss), number(r.Accuracy),
+		state := string(r.State)
+		if r.FastDevRun {
+			state += " (dev)"
+		}
+		row := []string{r.Path, state, started, orDash(r.Network), orDash(r.Optimizer), wholeNumber(r.Steps), number(r.TrainLoss), number(r.Accuracy),
 			number(r.WorstError), "-", "-"}
 		if !math.IsNaN(float64(r.Seconds)) {
 			row[9] = strconv.FormatFloat(float64(r.Seconds), 'f', 1, 64)

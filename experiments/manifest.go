@@ -35,6 +35,7 @@ const (
 type Manifest struct {
 	PkmVersion  string            `json:"pkm_version"` // never empty: by it a folder is known as ours
 	Name        string            `json:"name"`        // of the configuration
+	FastDevRun  bool              `json:"fast_dev_run,omitempty"`
 	Outcome     Outcome           `json:"outcome"`
 	Reason      string            `json:"reason"`  // why not completed; for Diverged the step and the tensor
 	Stopped     string            `json:"stopped"` // why training ended early as completed, or ""

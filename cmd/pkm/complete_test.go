@@ -44,7 +44,7 @@ func TestCompletion(t *testing.T) {
 		{"verify runs/b _", noFiles},
 		{"verify elsewhere", folders},
 		{"ls runs/a", "runs/a " + noFiles},
-		{"ls --sort=na", "run name state started network optimizer steps train_loss query_accuracy worst_relative_error seconds bytes fault :36"},
+		{"ls --sort=na", "run name state fast_dev_run started network optimizer steps train_loss query_accuracy worst_relative_error seconds bytes fault :36"},
 		{"compare --sort=-r", "-run"},
 		{"clean _", "runs/a runs/b " + noFiles},
 		{"run f.yaml --out _", folders},

@@ -63,7 +63,7 @@ func (c *command) runCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken)")
+	flags.StringVar(&o.dir, "out", "", "run directory, new or empty (default runs/NAME, or runs/NAME-2 and so on where that is taken; runs/NAME-dev with fast_dev_run)")
 	flags.BoolVar(&o.resume, "resume", false, "go on with a run that was killed or interrupted, in --out or runs/NAME, to the same bytes")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors; the exit code tells how it went")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of text: run directory, outcome, summary")
@@ -83,7 +83,11 @@ func (c *command) execute(ctx context.Context, config *experiments.Config, o run
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	options.Begun = func(dir string) { fmt.Fprintf(text, "run directory: %s\n", dir) }
-	dir, err := c.into(o.dir, o.resume, config.Name, func(dir string) error {
+	name := config.Name
+	if config.FastDevRun {
+		name += "-dev"
+	}
+	dir, err := c.into(o.dir, o.resume, name, func(dir string) error {
 		options.Dir = dir
 		return experiments.Execute(ctx, config, options)
 	})

@@ -66,3 +66,22 @@ func TestHelpSaysTheExitCodes(t *testing.T) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
 }
+
+// A run of development is told from others by its folder, its report and its line in the list.
+func TestFastDevRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	config := write(t, "fast.yaml", fast)
+	code, out, errout := pkm(t, "run", config, "fast_dev_run=true", "training.steps=100")
+	if code != 0 || !strings.Contains(out, "run directory: runs/fast-dev\n") || !strings.Contains(out, "fast_dev_run: at most 3 steps") || !strings.Contains(errout, "step 3/3") {
+		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+	if report, err := os.ReadFile("runs/fast-dev/report.html"); err != nil || !strings.Contains(string(report), "fast_dev_run") {
+		t.Errorf("the report does not say so: %v", err)
+	}
+	if _, out, _ = pkm(t, "ls"); !strings.Contains(out, "runs/fast-dev  completed (dev)") {
+		t.Errorf("listed:\n%s", out)
+	}
+	if code, out, errout = pkm(t, "run", "runs/fast-dev/config.yaml", "--json"); code != 0 || !strings.Contains(out, `"run": "runs/fast-dev-2"`) {
+		t.Errorf("again: exit %d\n%s%s", code, out, errout)
+	}
+}
