@@ -38,6 +38,8 @@ type Config struct {
 	PathKernel string     `yaml:"path_kernel" default:"trace" oneof:"trace full none"`
 	Memory     string     `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
 	FastDevRun bool       `yaml:"fast_dev_run" default:"false"`      // a few steps and samples, as [Load] cuts them
+
+	TensorBoard bool `yaml:"tensorboard" default:"false"` // event files
 }
 
 // Decompose says which shares of the contributions are kept beside them: of each layer, of each class

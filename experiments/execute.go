@@ -304,8 +304,10 @@ func (e *experiment[T]) resume() error {
 		if err := e.dir.keepCheckpoints(-1, 1, nil); err != nil {
 			return err
 		}
-		_, err := e.dir.keepMetrics(0)
-		return err
+		if _, err := e.dir.keepMetrics(0); err != nil {
+			return err
+		}
+		return e.keepEvents(nil)
 	}
 	if s.elsewhere != e.tracker.elsewhere {
 		fault := "it began without --distributed, and goes on so"
@@ -340,7 +342,10 @@ func (e *experiment[T]) resume() error {
 		e.residuals = append(e.residuals, float64(line.StepResidual))
 		e.seconds = float64(line.Seconds)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return e.keepEvents(lines)
 }
 
 // build returns the empty machine of a configuration, for a run of so many steps.

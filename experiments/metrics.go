@@ -2,19 +2,11 @@ package experiments
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"sync"
-
-	"pkm/internal/atomicfile"
 )
 
 const metricsName = "metrics.jsonl"
@@ -50,33 +42,17 @@ type StepMetrics struct {
 	Seconds      Figure `json:"seconds"`       // since training began
 }
 
-// MetricsWriter appends lines to metrics.jsonl. Each line is handed to the
-// system whole and at once, so that a run that is killed keeps all lines but,
-// at worst, the one being written. Its methods may be called by several
-// goroutines.
-type MetricsWriter struct {
-	mu    sync.Mutex
-	f     *os.File
-	hash  hash.Hash
-	bytes int64
-}
+// MetricsWriter appends lines to metrics.jsonl. Its methods may be called by several goroutines.
+type MetricsWriter struct{ *appender }
 
 // Metrics returns the writer of metrics.jsonl, the same at every call. It is
 // closed by Finish.
 func (d *RunDir) Metrics() (*MetricsWriter, error) {
-	if err := d.open(metricsName); err != nil {
+	a, err := d.appendTo(metricsName)
+	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.metrics == nil {
-		f, err := os.OpenFile(filepath.Join(d.path, metricsName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-		if err != nil {
-			return nil, fmt.Errorf("write to run directory %s: %w", d.path, err)
-		}
-		d.metrics = &MetricsWriter{f: f, hash: sha256.New()}
-	}
-	return d.metrics, nil
+	return &MetricsWriter{a}, nil
 }
 
 // Write appends one line.
@@ -85,77 +61,41 @@ func (m *MetricsWriter) Write(s StepMetrics) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", metricsName, err)
 	}
-	line = append(line, '\n')
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, err := m.f.WriteAt(line, m.bytes); err != nil {
-		// Complete lines only: take back what a full disk let through.
-		return fmt.Errorf("write %s: %w", metricsName, errors.Join(err, m.f.Truncate(m.bytes)))
-	}
-	m.hash.Write(line)
-	m.bytes += int64(len(line))
-	return nil
+	return m.append(append(line, '\n'))
 }
 
-// record returns the file as it is now.
-func (m *MetricsWriter) record() FileRecord {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return FileRecord{Path: metricsName, Bytes: m.bytes, SHA256: hex.EncodeToString(m.hash.Sum(nil))}
-}
-
-// sync flushes what was written to the disk.
-func (m *MetricsWriter) sync() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.f.Sync()
-}
-
-func (m *MetricsWriter) close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return errors.Join(m.f.Sync(), m.f.Close())
-}
-
-// rewriteMetrics lets edit change every line that was written. The file is replaced whole.
-func (d *RunDir) rewriteMetrics(edit func(*StepMetrics)) error {
-	w, err := d.Metrics()
+// rewriteMetrics lets edit change every line of metrics.jsonl that was written, and writes the file anew, and the event file.
+func (e *experiment[T]) rewriteMetrics(edit func(*StepMetrics)) error {
+	w, err := e.dir.Metrics()
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	path := filepath.Join(d.path, metricsName)
 	fail := func(err error) error { return fmt.Errorf("write %s: %w", metricsName, err) }
-	content, err := os.ReadFile(path)
+	content, err := os.ReadFile(filepath.Join(e.dir.path, metricsName))
 	if err != nil {
 		return fail(err)
 	}
-	var lines bytes.Buffer
+	var text bytes.Buffer
+	var lines []StepMetrics
 	for line := range bytes.Lines(content) {
 		var m StepMetrics
 		if err := json.Unmarshal(line, &m); err != nil {
 			return fail(err)
 		}
 		edit(&m)
-		text, err := json.Marshal(m)
+		lines = append(lines, m)
+		written, err := json.Marshal(m)
 		if err != nil {
 			return fail(err)
 		}
-		lines.Write(append(text, '\n'))
+		text.Write(append(written, '\n'))
 	}
-	if _, err := atomicfile.Write(path, func(to io.Writer) error {
-		_, err := to.Write(lines.Bytes())
-		return err
-	}); err != nil {
+	if err := w.replace(e.dir.path, text.Bytes()); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY, 0o666)
-	if err != nil {
-		return fail(err)
+	log, err := e.events()
+	if log == nil || err != nil {
+		return err
 	}
-	err = w.f.Close()
-	w.f, w.hash, w.bytes = f, sha256.New(), int64(lines.Len())
-	w.hash.Write(lines.Bytes())
-	return err
+	return log.file.replace(e.dir.path, eventsOf(log.start, lines))
 }

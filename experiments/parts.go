@@ -141,7 +141,7 @@ func (e *experiment[T]) distribute(ctx context.Context) error {
 		}
 	}
 	if e.tracker.watched != nil {
-		if err := e.dir.rewriteMetrics(func(m *StepMetrics) {
+		if err := e.rewriteMetrics(func(m *StepMetrics) {
 			if m.Step < len(residuals) {
 				m.StepResidual = Figure(residuals[m.Step])
 			}

@@ -187,19 +187,7 @@ func (d *RunDir) keepMetrics(step int) ([]StepMetrics, error) {
 	if len(kept) != step {
 		return nil, &ResumeError{Dir: d.path, Fault: fmt.Sprintf("%s has whole lines for %d steps, %s is of step %d; delete the run and start again", metricsName, len(kept), resumeName, step)}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, fmt.Errorf("resume run %s: %w", d.path, err)
-	}
-	if err := f.Truncate(int64(length)); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	h := sha256.New()
-	h.Write(content[:length])
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.metrics = &MetricsWriter{f: f, hash: h, bytes: int64(length)}
-	return kept, nil
+	return kept, d.keep(metricsName, content[:length])
 }
 
 // remove deletes a file of the run, if it is there.

@@ -51,7 +51,7 @@ type RunDir struct {
 	mu       sync.Mutex
 	manifest Manifest
 	files    map[string]FileRecord
-	metrics  *MetricsWriter
+	appended map[string]*appender // files, by name
 	finished bool
 	resumed  bool // from a run that was killed or stopped
 	lock     *os.File
@@ -255,8 +255,8 @@ func (d *RunDir) Finish(outcome Outcome, reason string) error {
 	if d.finished {
 		return fmt.Errorf("finish run directory %s: it is finished", d.path)
 	}
-	if d.metrics != nil {
-		if err := d.metrics.close(); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(d.appended)) {
+		if err := d.appended[name].close(); err != nil {
 			return err
 		}
 	}
@@ -275,8 +275,8 @@ func (d *RunDir) Finish(outcome Outcome, reason string) error {
 
 // writeManifest writes manifest.json with the files so far; d.mu is held.
 func (d *RunDir) writeManifest() error {
-	if d.metrics != nil {
-		d.files[metricsName] = d.metrics.record()
+	for name, a := range d.appended {
+		d.files[name] = a.record()
 	}
 	d.manifest.Files = make([]FileRecord, 0, len(d.files))
 	for _, name := range slices.Sorted(maps.Keys(d.files)) {

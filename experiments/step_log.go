@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -13,13 +14,18 @@ import (
 type stepLog[T graphs.Float] struct {
 	*experiment[T]
 	metrics *MetricsWriter
+	events  *eventLog
 	start   time.Time
 }
 
 func newStepLog[T graphs.Float](e *experiment[T]) (*stepLog[T], error) {
 	metrics, err := e.dir.Metrics()
+	if err != nil {
+		return nil, err
+	}
+	events, err := e.events()
 	start := time.Now().Add(-time.Duration(e.seconds * float64(time.Second))) // a resumed run goes on counting
-	return &stepLog[T]{experiment: e, metrics: metrics, start: start}, err
+	return &stepLog[T]{experiment: e, metrics: metrics, events: events, start: start}, err
 }
 
 // Step implements training.Hook.
@@ -44,7 +50,7 @@ func (l *stepLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 func (l *stepLog[T]) write(s *training.Step[T], residual float64) error {
 	line := StepMetrics{Step: s.Index, Loss: Figure(s.Loss), Accuracy: Figure(l.accuracy(s)),
 		LearningRate: Figure(s.LearningRate), StepResidual: Figure(residual), Seconds: Figure(time.Since(l.start).Seconds())}
-	return l.metrics.Write(line)
+	return errors.Join(l.metrics.Write(line), l.events.write(line))
 }
 
 // accuracy returns that of a step's batch.
