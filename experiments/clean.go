@@ -125,7 +125,7 @@ func sweepOf(dir string) string {
 var ownFile = regexp.MustCompile(`^manifest\.json$|(^|/)\.[^/]+\.[A-Z2-7]{26}\.tmp$|^report\.html$|^figures/`)
 
 // unlistedFile matches what a run that was cut short had no time to list.
-var unlistedFile = regexp.MustCompile(`^(trajectory|arrays|events)/|^[a-z_]+\.(safetensors|json|jsonl|yaml)$`)
+var unlistedFile = regexp.MustCompile(`^(trajectory|arrays|events|parts|queue)/|^[a-z_]+\.(safetensors|json|jsonl|yaml)$`)
 
 // foreign returns the first file of a run directory that is not the run's, or "".
 func foreign(dir string, m *Manifest) (name string, err error) {

@@ -86,6 +86,8 @@ func TestCleaningLeaves(t *testing.T) {
 	defer running.lock.Close()
 	must(t, beginRun(t, filepath.Join(root, "killed")).lock.Close())
 	must(t, beginRun(t, filepath.Join(root, "stopped")).Finish(Interrupted, ""))
+	must(t, os.MkdirAll(filepath.Join(root, "stopped", "parts"), 0o700)) // of an account that workers did
+	must(t, os.WriteFile(filepath.Join(root, "stopped", "parts", "1.safetensors"), nil, 0o600))
 	must(t, os.MkdirAll(filepath.Join(root, "sweep", "trials"), 0o700))
 	must(t, os.WriteFile(filepath.Join(root, "sweep", "sweep.json"), nil, 0o600))
 	must(t, os.CopyFS(filepath.Join(root, "sweep", "trials", "trial"), os.DirFS(good)))

@@ -62,7 +62,7 @@ func TestClean(t *testing.T) {
 		if code != test.code || !strings.Contains(out, test.want) || left != test.left {
 			t.Errorf("clean %s: exit %d, left %q\n%s", test.args, code, left, out)
 		}
-		if test.args == "runs --keep 1 --yes" && os.Rename("runs/"+left, "runs/fast") != nil {
+		if test.args == "runs --keep 1 --yes" && left != "fast" && os.Rename("runs/"+left, "runs/fast") != nil {
 			t.Error(left)
 		}
 	}
