@@ -36,7 +36,7 @@ var removedName = regexp.MustCompile(`^\.pkm-removed-[A-Z2-7]{26}$`)
 
 // Plan finds the runs in folders, as [ListRuns] does, that meet the conditions, the latest first. Those that are not safe
 // to remove are left: only a directory is removed whose manifest is whole, whose run has ended, that no process writes,
-// that is no part of a sweep, and that holds nothing but files of the run. It changes nothing.
+// that is no part of a sweep or a convergence study, and that holds nothing but files of the run. It changes nothing.
 func (c Cleaning) Plan(dirs []string) ([]Removal, error) {
 	runs, err := ListRuns(dirs)
 	slices.SortStableFunc(runs, func(a, b ListedRun) int { return cmp.Compare(started(b), started(a)) })
@@ -96,8 +96,8 @@ func (c Cleaning) obstacle(r ListedRun) (why, sum string) {
 	if err != nil || !info.IsDir() {
 		return "it is a symbolic link", ""
 	}
-	if sweep := sweepOf(r.Path); sweep != "" {
-		return "it is a trial of the sweep in " + sweep, ""
+	if whole := partOf(r.Path); whole != "" {
+		return "it is a part of " + whole, ""
 	}
 	name, err := foreign(r.Path, m)
 	switch {
@@ -109,12 +109,14 @@ func (c Cleaning) obstacle(r ListedRun) (why, sum string) {
 	return "", m.ManifestSum
 }
 
-// sweepOf returns the folder of the sweep that a run belongs to, or "".
-func sweepOf(dir string) string {
+// partOf says which sweep or convergence study a run belongs to, or "".
+func partOf(dir string) string {
 	for range 3 {
 		dir = filepath.Dir(dir)
-		if _, err := os.Stat(filepath.Join(dir, "sweep.json")); err == nil {
-			return dir
+		for name, what := range map[string]string{"sweep.json": "the sweep in ", convergenceJSON: "the convergence study in "} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				return what + dir
+			}
 		}
 	}
 	return ""

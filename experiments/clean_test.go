@@ -91,6 +91,9 @@ func TestCleaningLeaves(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(root, "sweep", "trials"), 0o700))
 	must(t, os.WriteFile(filepath.Join(root, "sweep", "sweep.json"), nil, 0o600))
 	must(t, os.CopyFS(filepath.Join(root, "sweep", "trials", "trial"), os.DirFS(good)))
+	must(t, os.MkdirAll(filepath.Join(root, "study"), 0o700))
+	must(t, os.WriteFile(filepath.Join(root, "study", convergenceJSON), nil, 0o600))
+	must(t, os.CopyFS(filepath.Join(root, "study", "level"), os.DirFS(good)))
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	must(t, os.CopyFS(elsewhere, os.DirFS(good)))
 	must(t, os.Symlink(elsewhere, filepath.Join(root, "latest")))
@@ -103,12 +106,12 @@ func TestCleaningLeaves(t *testing.T) {
 		t.Errorf("would remove %v", removed)
 	}
 	for name, want := range map[string]string{"note": "notes.txt", "array": "arrays/my.npy", "link": "trajectory", "cut": "is cut", "altered": "is altered", "running": "it is running",
-		"killed": "killed and could be gone on with", "stopped": "interrupted and could be gone on with", "trial": "the sweep in " + filepath.Join(root, "sweep"), "latest": "symbolic link"} {
+		"killed": "killed and could be gone on with", "stopped": "interrupted and could be gone on with", "trial": "the sweep in " + filepath.Join(root, "sweep"), "level": "the convergence study in", "latest": "symbolic link"} {
 		if !strings.Contains(left[name], want) {
 			t.Errorf("%s is left because %q, want %q", name, left[name], want)
 		}
 	}
-	if len(left) != 10 {
+	if len(left) != 11 {
 		t.Errorf("left: %v", left)
 	}
 
@@ -131,7 +134,7 @@ func TestCleaningLeaves(t *testing.T) {
 	for _, e := range entries {
 		kept = append(kept, e.Name())
 	}
-	if want := []string{"altered", "array", "cut", "latest", "link", "note", "running", "sweep"}; !slices.Equal(kept, want) {
+	if want := []string{"altered", "array", "cut", "latest", "link", "note", "running", "study", "sweep"}; !slices.Equal(kept, want) {
 		t.Errorf("kept %v, want %v", kept, want)
 	}
 	for _, path := range []string{filepath.Join(precious, "thesis.tex"), filepath.Join(elsewhere, manifestName), filepath.Join(root, "note", manifestName)} {

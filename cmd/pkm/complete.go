@@ -76,7 +76,7 @@ func completions(root *cobra.Command) {
 		switch {
 		case takesRuns:
 			cmd.ValidArgsFunction = completeRuns(most)
-		case cmd.Name() == "run", cmd.Name() == "plan":
+		case cmd.Name() == "run", cmd.Name() == "plan", cmd.Name() == "converge":
 			cmd.ValidArgsFunction = completeConfig
 		case cmd.Name() == "init", cmd.Name() == "sweep":
 			cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -38,6 +38,8 @@ func TestCompletion(t *testing.T) {
 		{"run _", "yaml yml toml json " + extensions},
 		{"run f.yaml training.sto", "training.stop. " + noSpace},
 		{"plan f.yaml seed=3 +precision=float3", "+precision=float32 :36"},
+		{"converge f.yaml precision=float3", "precision=float32 :36"},
+		{"explain runs/b", "runs/b " + noFiles},
 		{"compare _", "runs/a runs/b " + noFiles},
 		{"compare runs/b _", "runs/a " + noFiles},
 		{"compare other/", "other/c " + noFiles},
@@ -48,7 +50,7 @@ func TestCompletion(t *testing.T) {
 		{"compare --sort=-r", "-run"},
 		{"clean _", "runs/a runs/b " + noFiles},
 		{"run f.yaml --out _", folders},
-		{"sweep _", "best ls show yaml yml " + extensions},
+		{"sweep ./s", "yaml yml " + extensions},
 		{"ver", "verify " + noFiles},
 	} {
 		args := strings.Fields(test.line)
