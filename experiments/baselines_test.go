@@ -6,10 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"pkm/graphs"
-	"pkm/pathkernel"
-	"pkm/training"
 )
 
 // A network that is linear in its weights is its own linearisation, whatever moves them. 1e-9 of the outputs'
@@ -21,6 +17,8 @@ func TestLinearizedIsALinearNetwork(t *testing.T) {
 		"momentum":        {"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.01"},
 		"adam":            {"training.optimizer.kind=adam", "training.optimizer.learning_rate=0.01"},
 		"squared error":   {"loss.kind=squared-error", "training.optimizer.learning_rate=0.001"},
+		"clipping":        {"training.clip_norm=0.05"}, // of a gradient of about 3
+		"early stop":      {"training.stop.loss=2", "training.optimizer.learning_rate=0.3"},
 		"queries in turn": {"data.query=700", "memory=2MiB", "data.train=20"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,6 +31,9 @@ func TestLinearizedIsALinearNetwork(t *testing.T) {
 			must(t, err)
 			if turns := plan.Blocks > 1; turns != (name == "queries in turn") {
 				t.Errorf("%d turns", plan.Blocks)
+			}
+			if stopped := r.Summary.Steps < 10; stopped != (name == "early stop") || r.Summary.Steps < 2 {
+				t.Errorf("%d steps", r.Summary.Steps)
 			}
 			if e := r.Summary.Baselines[0].Figures; !(e.RelativeError <= 1e-9) || e.ArgmaxAgreement != 1 {
 				t.Errorf("the linearised network is off by %g of the change of a linear one", e.RelativeError)
@@ -67,60 +68,22 @@ func TestKernelBaselinesEqualExplicitOnes(t *testing.T) {
 	if !report.OK() {
 		t.Fatalf("%+v", report.failed())
 	}
-	const n, m = 12, 4
-	inputs, queries := readArray[float64](t, r.Path, "train_inputs"), readArray[float64](t, r.Path, "query_inputs")
-	c, err := Load(filepath.Join(r.Path, "config.yaml"), nil, nil)
-	must(t, err)
-	data, err := c.load()
-	must(t, err)
-	network, err := c.Network.Build(data, 1)
-	must(t, err)
-	jacobian := func(w, x []float64, rows int) []float64 { // (rows, P), formed
-		j, err := graphs.NewJacobian[float64](network, gonum(t), rows)
-		must(t, err)
-		must(t, j.SetInputs(x))
-		must(t, j.Run(w))
-		return pathkernel.Explicit(convert(j.Factors()), network.Parameters())
-	}
-	var y []float64
-	for _, label := range readArray[int64](t, r.Path, "train_targets") {
-		y = append(y, 2*float64(label)-1)
-	}
-	sizes := readArray[float64](t, r.Path, "step_sizes")
-	path, pathQuery := make([]float64, n*n), make([]float64, m*n)
-	var train, query []float64
-	for s := range 5 {
-		at, err := training.ReadCheckpointOf[float64](training.Trajectory{Dir: filepath.Join(r.Path, "trajectory")}.Path(s), network.Layout(), s)
-		must(t, err)
-		jt, jq := jacobian(at.Weights, inputs, n), jacobian(at.Weights, queries, m)
-		train, query = products(jt, jt, n, n), products(jq, jt, m, n)
-		var weight float64
-		if s > 0 {
-			weight += sizes[s-1] / 2
-		}
-		if s < 4 {
-			weight += sizes[s] / 2
-		}
-		for i := range train {
-			path[i] += weight * train[i]
-		}
-		for i := range query {
-			pathQuery[i] += weight * query[i]
-		}
-	}
-	near(t, "tangent kernel", readArray[float64](t, r.Path, "predictions_tangent-kernel"), slowRidge(train, query, y, n, 1e-3), 1e-9)
-	near(t, "path kernel", readArray[float64](t, r.Path, "predictions_path-kernel-ridge"), slowRidge(path, pathQuery, y, n, 1e-3), 1e-9)
-	near(t, "path kernel of the machine", readArray[float64](t, r.Path, "flow/path_kernel"), pathQuery, 1e-12)
+	b := newTwin(t, r)
+	target := func(i, _ int) float64 { return 2*b.y[i] - 1 }
+	last := len(b.train) - 1
+	near(t, "tangent kernel", readArray[float64](t, r.Path, "predictions_tangent-kernel"), b.ridge(b.train[last], b.query[last], target, 1e-3, make([]float64, b.m)), 1e-9)
+	near(t, "path kernel", readArray[float64](t, r.Path, "predictions_path-kernel-ridge"), b.ridge(b.pathTrain, b.pathQuery, target, 1e-3, make([]float64, b.m)), 1e-9)
+	near(t, "path kernel of the machine", readArray[float64](t, r.Path, "flow/path_kernel"), b.pathQuery, 1e-12)
 	text, err := os.ReadFile(filepath.Join(r.Path, analysisName))
 	must(t, err)
 	if lines := strings.Split(strings.TrimSpace(string(text)), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[2], `{"step":4,`) {
 		t.Errorf("the analysis of steps 0, 2 and 4 is\n%s", text)
 	}
-	var b strings.Builder
-	must(t, Compare(&b, []*Run{r}))
+	var table strings.Builder
+	must(t, Compare(&table, []*Run{r}))
 	for _, kind := range []string{"(tangent-kernel)", "(path-kernel-ridge)", "(averaged-coefficients)", "(path-kernel-svm)"} {
-		if !strings.Contains(b.String(), kind) {
-			t.Errorf("no row for %s in\n%s", kind, b.String())
+		if !strings.Contains(table.String(), kind) {
+			t.Errorf("no row for %s in\n%s", kind, table.String())
 		}
 	}
 }
