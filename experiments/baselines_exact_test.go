@@ -51,6 +51,24 @@ func TestRidgeBaselinesByLoss(t *testing.T) {
 	}
 }
 
+// Under clipping time is the path's own, η·clip = ‖Δ‖/‖∇L‖, for the machine's path kernel and for that of the baselines.
+func TestPathKernelsUnderClipping(t *testing.T) {
+	r := twinRun(t, "data.classes=[0,1,2]", "training.clip_norm=0.8", "baselines=[{kind: path-kernel-ridge, ridge: 0.01}]")
+	b := newTwin(t, r)
+	few := 0
+	for s, η := range readArray[float64](t, r.Path, "step_sizes") {
+		if b.rates[s] < 0.9*η {
+			few++
+		}
+	}
+	if few == 0 || few == len(b.rates) {
+		t.Errorf("%d of %d steps were clipped, want some: the test tests less than it could", few, len(b.rates))
+	}
+	target := func(i, k int) float64 { return b.y[i*b.c+k] - 1./3 }
+	near(t, "baseline", readArray[float64](t, r.Path, "predictions_path-kernel-ridge"), b.ridge(b.pathTrain, b.pathQuery, target, 0.01, make([]float64, b.m*b.c)), 1e-9)
+	near(t, "path_kernel.npy", readArray[float64](t, r.Path, "flow/path_kernel"), scaled(b.pathQuery, float64(b.c)), 1e-12)
+}
+
 // Support vector machines have the scores of another solver of the dual with the explicit path kernel, of the queries
 // too, with the sign of the second class for a logit. 1e-4: both solve to about 1e-6.
 func TestSVMBaseline(t *testing.T) {

@@ -37,7 +37,7 @@ type kernelPath[T graphs.Float] struct {
 	*experiment[T]
 	jacobian, queriesJacobian *graphs.Jacobian[T]
 	integrate                 bool
-	last                      float64 // η_{s−1}
+	last                      float64 // η_{s−1}, times what clipped that step
 
 	train, query         []float64 // at w_S: (N, N), (M, N)
 	pathTrain, pathQuery []float64 // ∫ dτ, by the trapezoid rule over the steps
@@ -108,12 +108,22 @@ func (k *kernelPath[T]) Step(_ context.Context, s *training.Step[T]) error {
 	if err := k.evaluate(s.Weights, k.integrate); err != nil {
 		return fmt.Errorf("the tangent kernel of the training samples: %w", err)
 	}
-	k.add((k.last + s.LearningRate) / 2)
-	k.last = s.LearningRate
+	rate := clipped(s)
+	k.add((k.last + rate) / 2)
+	k.last = rate
 	if due {
 		k.analyse(s.Index)
 	}
 	return nil
+}
+
+// clipped returns the time dτ that a step takes along the path: η, times what clips its gradient, because a clipped
+// gradient is a shorter step.
+func clipped[T graphs.Float](s *training.Step[T]) float64 {
+	if clip := s.Update.Clip; clip > 0 && clip < 1 {
+		return s.LearningRate * clip
+	}
+	return s.LearningRate
 }
 
 // Finish implements training.Hook; a replay has no end, see end.

@@ -143,10 +143,7 @@ func (t *tracker[T]) jump(w []T) error {
 
 // Step implements training.Hook.
 func (t *tracker[T]) Step(_ context.Context, s *training.Step[T]) error {
-	t.rate = s.LearningRate
-	if clip := s.Update.Clip; clip > 0 && clip < 1 {
-		t.rate *= clip // a clipped gradient is a shorter step
-	}
+	t.rate = clipped(s)
 	for _, g := range t.groups {
 		g.path.Begin(t.rate)
 	}

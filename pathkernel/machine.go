@@ -98,8 +98,9 @@ func (m *Machine) Regularization() []float64 {
 }
 
 // PathKernel returns K^p, which is ∫tr K dτ (M, N) of a trace kernel, ∫K dτ
-// (M, C, N, C) of a full one, nil of none. Time τ is the sum of learning rates.
-// The slice belongs to the machine.
+// (M, C, N, C) of a full one, nil of none. Time is what Path.Begin was told of each step, τ = Σ_s η_s·clip_s for
+// learning rates η_s and factors clip_s ≤ 1 by which gradients were clipped, so that a step of plain descent
+// is Δ_s = −dτ·∇L, whatever it was clipped to. The slice belongs to the machine.
 func (m *Machine) PathKernel() []float64 {
 	return m.pathKernel
 }
