@@ -79,6 +79,11 @@ func (e *experiment[T]) writeBound(n NetworkFigures) (*Generalization, error) {
 	return g, WriteArray(e.dir, "loss_path_kernel_diagonal", []int{len(p.Diagonal())}, p.Diagonal())
 }
 
+// fullBatch reports whether every step is of all training samples.
+func (c *Config) fullBatch() bool {
+	return c.Training.BatchSize == 0 || c.Training.BatchSize == c.Data.Train
+}
+
 // bound records the kinds of training of which the bound says nothing.
 func (v *validator) bound(c *Config) {
 	if c.Bound.Kind != lossPathKernel || v.faulty["bound.kind"] {
@@ -99,7 +104,7 @@ func (v *validator) bound(c *Config) {
 	case o.Kind == "sgd" && o.WeightDecay != 0:
 		refuse("training.optimizer.weight_decay", decimal(o.WeightDecay), "0; or bound.kind: none")
 	}
-	if t.BatchSize != 0 && t.BatchSize != c.Data.Train {
+	if !c.fullBatch() {
 		refuse("training.batch_size", strconv.Itoa(t.BatchSize), "0: every sample of data.train; or bound.kind: none")
 	}
 	for path, value := range map[string]float64{"training.clip_norm": t.ClipNorm, "training.stop.loss": t.Stop.Loss, "training.stop.gradient_norm": t.Stop.GradientNorm} {

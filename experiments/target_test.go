@@ -2,9 +2,13 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -151,13 +155,22 @@ func TestTargets(t *testing.T) {
 
 // The loss path kernel has the constant coefficients −1/N, and along the flow it is symmetric and
 // positive semi-definite: LPK(z, z) > 0 where queries are training samples.
+// A batch of all samples has one as well, and a smaller one has none.
 func TestLossPathKernel(t *testing.T) {
-	r := mustExecute(t, "name: t\n", "data.train=30", "data.query=6", "network.hidden=[8]", "training.steps=10", "loss.kind=squared-error",
-		"machines=[{name: loss, family: flow, rule: trapezoid, target: loss}]")
-	kernel, q := readArray[float64](t, r.Path, "loss/loss_path_kernel"), readArray[float64](t, r.Path, "loss/contributions")
-	for i := range q {
-		if math.Abs(q[i]+kernel[i]/30) > 1e-15 {
-			t.Fatalf("contribution %d is %g, the kernel %g", i, q[i], kernel[i])
+	for _, size := range []string{"0", "30", "15"} {
+		r := mustExecute(t, "name: t\n", "data.train=30", "data.query=6", "network.hidden=[8]", "training.steps=10", "loss.kind=squared-error",
+			"machines=[{name: loss, family: flow, rule: trapezoid, target: loss}]", "training.batch_size="+size)
+		if size == "15" {
+			if _, err := os.Stat(filepath.Join(r.Path, "arrays", "loss", "loss_path_kernel.npy")); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("mini-batches have a loss path kernel: %v", err)
+			}
+			continue
+		}
+		kernel, q := readArray[float64](t, r.Path, "loss/loss_path_kernel"), readArray[float64](t, r.Path, "loss/contributions")
+		for i := range q {
+			if math.Abs(q[i]+kernel[i]/30) > 1e-15 {
+				t.Fatalf("batch_size %s: contribution %d is %g, the kernel %g", size, i, q[i], kernel[i])
+			}
 		}
 	}
 }

@@ -189,7 +189,7 @@ func (e *experiment[T]) writeMachine(machine *pathkernel.Machine, m, n int) erro
 		arrays = append(arrays, array{"path_kernel", []int{m, c, n, c}, machine.PathKernel()},
 			array{"coefficients", []int{m, c, n, c}, machine.Coefficients()})
 	}
-	if g.name == lossTarget && e.config.Training.BatchSize == 0 && e.config.Training.Optimizer.plain() {
+	if g.name == lossTarget && e.config.fullBatch() && e.config.Training.Optimizer.plain() {
 		arrays = append(arrays, array{"loss_path_kernel", []int{m, n}, scaled(machine.Contributions(), -float64(n))})
 	}
 	for _, a := range arrays {
