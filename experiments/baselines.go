@@ -35,10 +35,13 @@ type baselines[T graphs.Float] struct {
 	kernels *kernelPath[T] // nil where nothing needs one
 }
 
+// compares reports whether baselines or an analysis follow on training.
+func (c *Config) compares() bool { return len(c.Baselines) > 0 || c.Analysis.Every > 0 }
+
 // compareWith replays the trajectory for the analysis and the baselines of the configuration and computes them.
 func (e *experiment[T]) compareWith(ctx context.Context, loop *training.Loop[T]) error {
 	c := e.config
-	if len(c.Baselines) == 0 && c.Analysis.Every == 0 {
+	if !c.compares() {
 		return nil
 	}
 	b := &baselines[T]{experiment: e, loop: loop}

@@ -37,9 +37,9 @@ func (s *saver[T]) Step(_ context.Context, step *training.Step[T]) error {
 	return s.save(step.Next())
 }
 
-// Finish implements training.Hook: what follows on training goes on from its end.
+// Finish implements training.Hook: what follows on training, an account or baselines, goes on from its end.
 func (s *saver[T]) Finish(_ context.Context, step *training.Step[T]) error {
-	if s.tracker.accounts() || len(s.machines) == 0 {
+	if (s.tracker.accounts() || len(s.machines) == 0) && !s.config.compares() {
 		return nil
 	}
 	return s.save(step.Next())

@@ -27,9 +27,12 @@ func (f *flow) Step(η float64) []float64 {
 	return f.weight[:]
 }
 
+// Finish returns the weight of w_S once: a path that is taken up at its end, with a state from after it, has counted it.
 func (f *flow) Finish() float64 {
+	last := f.last
+	f.last = 0
 	if f.trapezoid {
-		return f.last / 2
+		return last / 2
 	}
 	return 0
 }
