@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -66,14 +67,28 @@ func (b *baselines[T]) replay(ctx context.Context) (err error) {
 	if b.kernels, err = newKernelPath(b.experiment); err != nil || b.kernels == nil {
 		return err
 	}
+	if b.kernels.samples == 0 {
+		return b.follow(ctx)
+	}
+	var failed error // it has nothing to do with the file, in whose name it would be wrapped
+	err = b.dir.WriteFile(analysisName, func(w io.Writer) error {
+		b.kernels.lines = w
+		failed = b.follow(ctx)
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// follow takes the kernels along the path.
+func (b *baselines[T]) follow(ctx context.Context) error {
 	trajectory := training.Trajectory{Dir: filepath.Join(b.dir.path, "trajectory")}
 	if _, err := training.Replay(ctx, b.loop, trajectory, 0, b.completed, b.kernels); err != nil {
 		return err
 	}
-	if err := b.kernels.end(b.completed, b.final); err != nil {
-		return err
-	}
-	return b.kernels.write(b.dir)
+	return b.kernels.end(b.completed, b.final)
 }
 
 // predict returns the outputs (M, C) that a baseline gives the queries.

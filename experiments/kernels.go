@@ -42,8 +42,8 @@ type kernelPath[T graphs.Float] struct {
 	train, query         []float64 // at w_S: (N, N), (M, N)
 	pathTrain, pathQuery []float64 // ∫ dτ, by the trapezoid rule over the steps
 
-	samples           int // of the analysis
-	lines             []KernelAnalysis
+	samples           int       // of the analysis
+	lines             io.Writer // of the analysis: what is kept does not grow with the steps
 	initial, previous []float64 // of the analysis
 }
 
@@ -112,7 +112,7 @@ func (k *kernelPath[T]) Step(_ context.Context, s *training.Step[T]) error {
 	k.add((k.last + rate) / 2)
 	k.last = rate
 	if due {
-		k.analyse(s.Index)
+		return k.analyse(s.Index)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (k *kernelPath[T]) end(steps int, w []T) error {
 	}
 	k.add(k.last / 2)
 	if k.samples > 0 {
-		k.analyse(steps)
+		return k.analyse(steps)
 	}
 	return nil
 }
@@ -179,8 +179,8 @@ func (k *kernelPath[T]) add(weight float64) {
 	}
 }
 
-// analyse adds a line for the kernel at hand.
-func (k *kernelPath[T]) analyse(step int) {
+// analyse writes a line for the kernel at hand.
+func (k *kernelPath[T]) analyse(step int) error {
 	n, width := k.samples, k.jacobian.Rows()
 	kernel := make([]float64, 0, n*n)
 	for i := range n {
@@ -205,26 +205,13 @@ func (k *kernelPath[T]) analyse(step int) {
 	for _, v := range values[:min(len(values), mostEigenvalues)] {
 		line.Eigenvalues = append(line.Eigenvalues, Figure(v))
 	}
-	k.previous, k.lines = kernel, append(k.lines, line)
-}
-
-// write writes the lines of the analysis.
-func (k *kernelPath[T]) write(dir *RunDir) error {
-	if k.samples == 0 {
-		return nil
+	k.previous = kernel
+	b, err := json.Marshal(line)
+	if err != nil {
+		return err
 	}
-	return dir.WriteFile(analysisName, func(w io.Writer) error {
-		for _, line := range k.lines {
-			b, err := json.Marshal(line)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(w, "%s\n", b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	_, err = fmt.Fprintf(k.lines, "%s\n", b)
+	return err
 }
 
 // planBaselines adds what the baselines and the analysis of a configuration take.
