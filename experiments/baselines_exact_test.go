@@ -153,6 +153,28 @@ func TestAnalysisEqualsExplicitFigures(t *testing.T) {
 	}
 }
 
+// Coefficients averaged over the queries, with weights |K^p|, from the files of the machine; kernels of both signs,
+// which off-diagonal outputs have, do not make them large. 1e-12 for sums of a hundred products.
+func TestAveragedCoefficientsFromFiles(t *testing.T) {
+	r := twinRun(t, "data.classes=[0,1,2]", "path_kernel=full", "baselines=[{kind: averaged-coefficients}]")
+	kernel, coefficients := readArray[float64](t, r.Path, "flow/path_kernel"), readArray[float64](t, r.Path, "flow/coefficients")
+	want, size := readArray[float64](t, r.Path, "outputs_initial"), len(kernel)/5
+	for j := range size {
+		var above, below float64
+		for q := range 5 {
+			above += math.Abs(kernel[q*size+j]) * coefficients[q*size+j]
+			below += math.Abs(kernel[q*size+j])
+		}
+		for q := range 5 {
+			want[q*3+j/(12*3)] += above / below * kernel[q*size+j]
+		}
+	}
+	near(t, "predictions", readArray[float64](t, r.Path, "predictions_averaged-coefficients"), want, 1e-12)
+	if e := r.Summary.Baselines[0].Figures.RelativeError; !(e < 1) {
+		t.Errorf("the relative error is %g", e)
+	}
+}
+
 // readAnalysis returns the lines of the analysis.
 func readAnalysis(t *testing.T, run string) (lines []KernelAnalysis) {
 	t.Helper()
