@@ -100,7 +100,10 @@ func (m *Machine) Regularization() []float64 {
 // PathKernel returns K^p, which is ∫tr K dτ (M, N) of a trace kernel, ∫K dτ
 // (M, C, N, C) of a full one, nil of none. Time is what Path.Begin was told of each step, τ = Σ_s η_s·clip_s for
 // learning rates η_s and factors clip_s ≤ 1 by which gradients were clipped, so that a step of plain descent
-// is Δ_s = −dτ·∇L, whatever it was clipped to. The slice belongs to the machine.
+// is Δ_s = −dτ·∇L, whatever it was clipped to. A machine of family exact takes the query's side at the nodes of its rule
+// and the training side at w_s. Path.Refine refines that of an adaptive machine with its contributions; a machine that
+// is filled by a Backward has the refinements in its contributions alone, and the kernel of the rule
+// that every step begins with. The slice belongs to the machine.
 func (m *Machine) PathKernel() []float64 {
 	return m.pathKernel
 }
