@@ -47,7 +47,7 @@ func (e *experiment[T]) compareWith(ctx context.Context, loop *training.Loop[T])
 	}
 	b := &baselines[T]{experiment: e, loop: loop}
 	if err := b.replay(ctx); err != nil {
-		return err
+		return fmt.Errorf("follow the tangent kernel along the path, for baselines and analysis: %w", err)
 	}
 	for i := range c.Baselines {
 		predictions, err := b.predict(ctx, &c.Baselines[i])
