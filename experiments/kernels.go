@@ -220,7 +220,7 @@ func planBaselines[T graphs.Float](c *Config, n *graphs.Network, plan *Plan, bat
 	linearized := 0
 	for _, b := range c.Baselines {
 		if b.Kind == linearizedBaseline {
-			linearized = batch + block
+			linearized = batch + block + c.Data.Train%max(1, batch) // the last batch of an epoch has an evaluator of its own
 		}
 	}
 	rows, queries, integrate := c.kernelRows()
@@ -240,6 +240,22 @@ func planBaselines[T graphs.Float](c *Config, n *graphs.Network, plan *Plan, bat
 			return err
 		}
 		plan.add("Jacobians of "+part.what, float64(bytes), lessen)
+	}
+	size := 8.0
+	if c.Precision == "float32" {
+		size = 4
+	}
+	if linearized > 0 {
+		gradient, err := graphs.GradientBytes[T](n, batch)
+		if err != nil {
+			return err
+		}
+		// Its weights, their updates and the state of its optimizer, beside those of training.
+		plan.add("weights and updates of the linearised network", float64(n.Parameters())*(5*size+8*(c.Training.tensors()+2))+float64(gradient), "network.hidden, or leave out the baseline")
+	}
+	if evaluated > 0 {
+		e, k := float64(evaluated), float64(n.Outputs())
+		plan.add("products of tangent kernels", size*contraction(n, 1, 1, e, e, k, float64(rows)), lessen)
 	}
 	kernels := float64(rows) * float64(rows)
 	if queries {
