@@ -21,6 +21,7 @@ type builder[T Float] struct {
 	weights  []T // (P): the memory of all weight leaves
 	gradient []T // (P): the memory of all weight gradients, when train
 	leaves   map[*G.Node][]T
+	fixed    map[*G.Node]bool // scaled data, which do not change with the weights
 	seeds    *G.Node
 	sites    []site[T]
 	watched  []watchedNode
@@ -125,6 +126,8 @@ func (b *builder[T]) sequence(layers []placed, x *G.Node) (*G.Node, error) {
 			x, err = applyActivation(b, layer, l, x)
 		case LayerNorm:
 			x, err = applyLayerNorm(b, layer, l, x)
+		case Scale:
+			x, err = applyScale(b, layer, l, x)
 		case Residual:
 			x, err = applyResidual(b, layer, x)
 		case Custom:

@@ -87,6 +87,8 @@ func networkCases(t *testing.T) []networkCase {
 		networkCase{"residual network", images(Shape{1, 6, 6}, Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1, Bias: true}, tanh,
 			Residual{Layers: []Layer{Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1}, LayerNorm{1e-5, true}, tanh, Conv2D{Filters: 2, Kernel: 3, Stride: 1, Padding: 1, Bias: true}}}, Activation{ReLU},
 			Residual{Layers: []Layer{Conv2D{Filters: 3, Kernel: 3, Stride: 2, Padding: 1, Bias: true}}, Shortcut: []Layer{Conv2D{Filters: 3, Kernel: 1, Stride: 2}}}, tanh, GlobalAvgPool{}, dense), 3},
+		networkCase{"scaled data, softplus of β = 10", images(Shape{4}, Scale{0.5}, Dense{Out: 5}, Scale{10}, Activation{Softplus}, Scale{0.1}, Scale{-0.4}, Dense{Out: 1}), 3},
+		networkCase{"scaled images", images(Shape{2, 4, 3}, Scale{0.3}, Conv2D{Filters: 3, Kernel: 2, Stride: 1, Bias: true}, Scale{2}, tanh, Flatten{}, Scale{0.7}, dense), 2},
 		networkCase{"pooled data, several tiles", images(Shape{1, 6, 6}, MaxPool2D{2}, Conv2D{Filters: 2, Kernel: 2, Stride: 1, Bias: true}, AvgPool2D{2}, Flatten{}, dense), 2*sampleTile + 1},
 	)
 	return append(cases,

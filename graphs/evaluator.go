@@ -49,7 +49,7 @@ func newBuilder[T Float](n *Network, engine compute.Engine, rows int) *builder[T
 	return &builder[T]{
 		graph: G.NewGraph(), engine: engine, rows: rows,
 		leaves: make(map[*G.Node][]T), repeated: make(map[*G.Node]*G.Node), pulled: make(map[*G.Node]pulled[T]), scaled: make(map[*G.Node][2]*G.Node),
-		sums: make(map[*G.Node]*operation[T]), formed: make(map[*G.Node]*G.Node),
+		sums: make(map[*G.Node]*operation[T]), fixed: make(map[*G.Node]bool), formed: make(map[*G.Node]*G.Node),
 	}
 }
 
@@ -113,7 +113,7 @@ func (e *Evaluator[T]) finish(b *builder[T], f *G.Node, cotangents G.Nodes) erro
 			InWidth: s.layer.in.Size(), OutWidth: s.layer.out.Size(),
 			Input: b.values(s.input), Cotangent: b.values(δ),
 			Weight: s.layer.parameters[0].Offset, Bias: -1,
-			FixedInput: b.isLeaf(s.input),
+			FixedInput: b.isLeaf(s.input) || b.fixed[s.input],
 		}
 		if s.factor != nil {
 			s.factor(&factor, δ)

@@ -16,6 +16,7 @@ import (
 //	he-normal       standard deviation g·√(2/fan_in)              He et al. 2015
 //	he-uniform      uniform on ±g·√(6/fan_in)
 //	normal          standard deviation g/√fan_in
+//	standard-normal standard deviation g, for the parameterisation of the neural tangent kernel (see [Scale])
 //	zeros           0
 //
 // Biases are 0 and the gains of normalisations 1 in every scheme.
@@ -23,17 +24,18 @@ type Scheme string
 
 // The initialisation schemes.
 const (
-	GlorotNormal  Scheme = "glorot-normal"
-	GlorotUniform Scheme = "glorot-uniform"
-	HeNormal      Scheme = "he-normal"
-	HeUniform     Scheme = "he-uniform"
-	Normal        Scheme = "normal"
-	Zeros         Scheme = "zeros"
+	GlorotNormal   Scheme = "glorot-normal"
+	GlorotUniform  Scheme = "glorot-uniform"
+	HeNormal       Scheme = "he-normal"
+	HeUniform      Scheme = "he-uniform"
+	Normal         Scheme = "normal"
+	StandardNormal Scheme = "standard-normal"
+	Zeros          Scheme = "zeros"
 )
 
 // Schemes returns all initialisation schemes.
 func Schemes() []Scheme {
-	return []Scheme{GlorotNormal, GlorotUniform, HeNormal, HeUniform, Normal, Zeros}
+	return []Scheme{GlorotNormal, GlorotUniform, HeNormal, HeUniform, Normal, StandardNormal, Zeros}
 }
 
 // Initialise draws w_0 (P) for a network. The same seed gives the same weights on
@@ -78,6 +80,8 @@ func draw(random *rand.Rand, scheme Scheme, in, out float64) float64 {
 		return (2*random.Float64() - 1) * math.Sqrt(6/in)
 	case Normal:
 		return random.NormFloat64() / math.Sqrt(in)
+	case StandardNormal:
+		return random.NormFloat64()
 	default:
 		return 0
 	}

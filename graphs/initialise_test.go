@@ -15,7 +15,7 @@ func TestInitialise(t *testing.T) {
 	}{
 		{GlorotNormal, math.Sqrt(2.0 / 500)}, {GlorotUniform, math.Sqrt(2.0 / 500)},
 		{HeNormal, math.Sqrt(2.0 / 300)}, {HeUniform, math.Sqrt(2.0 / 300)},
-		{Normal, math.Sqrt(1.0 / 300)}, {Zeros, 0},
+		{Normal, math.Sqrt(1.0 / 300)}, {StandardNormal, 1}, {Zeros, 0},
 	} {
 		w, err := Initialise[float64](n, test.scheme, 1.5, 1)
 		if err != nil {

@@ -20,7 +20,7 @@ func (s Shape) Size() int {
 }
 
 // Layer is one module of a sequential network: Dense, Conv2D, MaxPool2D,
-// AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Residual, or a
+// AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Scale, Residual, or a
 // Custom one of the user's own.
 type Layer interface {
 	// resolve returns the shape of the layer's output and its parameters, named
@@ -73,7 +73,7 @@ func (n *Network) place(prefix string, in Shape, layers []Layer) (all []placed, 
 	for i, layer := range layers {
 		p := placed{Layer: layer, path: prefix + strconv.Itoa(i), in: in}
 		switch layer.(type) {
-		case Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Residual, Custom:
+		case Dense, Conv2D, MaxPool2D, AvgPool2D, GlobalAvgPool, Flatten, Activation, LayerNorm, Scale, Residual, Custom:
 		case nil:
 			return nil, nil, fmt.Errorf("graphs: layer %s is nil", p.path)
 		default:

@@ -38,6 +38,8 @@ func (b *plainBuilder) sequence(layers []placed, h *G.Node) (*G.Node, error) {
 			h, err = b.activation(layer, l.Kind, h)
 		case LayerNorm:
 			h, err = b.normalise(layer, l, h)
+		case Scale:
+			h, err = b.scale(layer, l, h)
 		case Residual:
 			h, err = b.residual(layer, h)
 		default:
@@ -136,6 +138,24 @@ func (b *plainBuilder) normalise(layer placed, l LayerNorm, h *G.Node) (*G.Node,
 		return nil, err
 	}
 	return b.shaped(y, layer.out)
+}
+
+// scale is a product with a diagonal matrix: Gorgonia writes an elementwise product over a
+// reshaped operand that the derivative of a tanh before it still needs.
+func (b *plainBuilder) scale(layer placed, l Scale, h *G.Node) (*G.Node, error) {
+	d := layer.in.Size()
+	diagonal := make([]float64, d*d)
+	for i := range d {
+		diagonal[i*d+i] = l.Factor
+	}
+	flat, err := G.Reshape(h, tensor.Shape{d})
+	if err != nil {
+		return nil, err
+	}
+	if flat, err = G.Mul(b.matrix(layer.name("factor"), d, d, diagonal), flat); err != nil {
+		return nil, err
+	}
+	return b.shaped(flat, layer.out)
 }
 
 func plainAdd(a, b *G.Node) (*G.Node, error) { return G.Add(a, b) }
