@@ -111,13 +111,16 @@ type HeldOut struct {
 // Network describes f(x;w): in the short forms mlp and cnn, or as a list of
 // layers. The fields that the kind does not have are zero or their defaults.
 type Network struct {
-	Kind       string  `yaml:"kind" default:"mlp" oneof:"mlp cnn layers"`
-	Hidden     []int   `yaml:"hidden" of:"mlp cnn" default:"[64, 64]" min:"1" max:"1000000"` // widths of the hidden dense layers
-	Activation string  `yaml:"activation" of:"mlp cnn" default:"tanh" oneof:"tanh relu sigmoid softplus gelu silu identity"`
-	Convs      []Conv  `yaml:"convs" of:"mlp cnn" default:"[]" example:"[{filters: 8, kernel: 5}]"` // blocks before the dense layers, for kind cnn
-	Layers     []Layer `yaml:"layers" of:"layers" default:"[]" example:"[{kind: flatten}, {kind: dense}]"`
-	Bias       bool    `yaml:"bias" of:"mlp cnn" default:"true"`
-	Init       Init    `yaml:"init"`
+	Kind         string  `yaml:"kind" default:"mlp" oneof:"mlp cnn layers"`
+	Hidden       []int   `yaml:"hidden" of:"mlp cnn" default:"[64, 64]" min:"1" max:"1000000"` // widths of the hidden dense layers
+	Activation   string  `yaml:"activation" of:"mlp cnn" default:"tanh" oneof:"tanh relu sigmoid softplus gelu silu identity"`
+	SoftplusBeta float64 `yaml:"softplus_beta" of:"mlp cnn" when:"activation softplus" default:"1" above:"0" also:"beta"` // softplus(βz)/β
+	Convs        []Conv  `yaml:"convs" of:"mlp cnn" default:"[]" example:"[{filters: 8, kernel: 5}]"`                     // blocks before the dense layers, for kind cnn
+	Layers       []Layer `yaml:"layers" of:"layers" default:"[]" example:"[{kind: flatten}, {kind: dense}]"`
+	Bias         bool    `yaml:"bias" of:"mlp cnn" default:"true"`
+	// Parameterization ntk divides what enters a dense layer or a convolution by √fan_in, for weights of deviation 1.
+	Parameterization string `yaml:"parameterization" of:"mlp cnn" default:"standard" oneof:"standard ntk" also:"parametrization parameterisation"`
+	Init             Init   `yaml:"init"`
 }
 
 // Layer is one layer of network.layers. The fields that its kind does not have
@@ -127,7 +130,7 @@ type Network struct {
 // images. A residual block is y = block(x) + shortcut(x), where Layers is the
 // block and an empty Shortcut is x itself.
 type Layer struct {
-	Kind     string  `yaml:"kind" form:"layer" also:"type" oneof:"dense conv2d max-pool average-pool global-average-pool layer-norm residual flatten tanh relu sigmoid softplus gelu silu identity"`
+	Kind     string  `yaml:"kind" form:"layer" also:"type" oneof:"dense conv2d max-pool average-pool global-average-pool layer-norm scale residual flatten tanh relu sigmoid softplus gelu silu identity"`
 	Units    int     `yaml:"units" of:"dense" default:"0" min:"0" max:"1000000" note:"0: the number of outputs of the data, for the last layer" also:"out_features features width size"`
 	Filters  int     `yaml:"filters" of:"conv2d" min:"1" max:"1000000" also:"out_channels channels"`
 	Kernel   int     `yaml:"kernel" of:"conv2d" min:"1" max:"1000000" also:"kernel_size"`
@@ -137,6 +140,7 @@ type Layer struct {
 	Size     int     `yaml:"size" of:"max-pool average-pool" default:"2" min:"1" max:"1000000" also:"pool_size kernel_size kernel"`
 	Epsilon  float64 `yaml:"epsilon" of:"layer-norm" default:"1e-5" above:"0" also:"eps"`
 	Affine   bool    `yaml:"affine" of:"layer-norm" default:"true" also:"elementwise_affine"`
+	Factor   float64 `yaml:"factor" of:"scale"`
 	Layers   []Layer `yaml:"layers" of:"residual" also:"block"`
 	Shortcut []Layer `yaml:"shortcut" of:"residual" default:"[]" example:"[{kind: conv2d, filters: 16, kernel: 1}]" also:"skip downsample"`
 }
@@ -152,9 +156,9 @@ type Conv struct {
 }
 
 // Init says how weights are drawn; biases start at zero. With the scheme
-// normal the standard deviation is Gain/√fan_in.
+// normal the standard deviation is Gain/√fan_in, with standard-normal Gain.
 type Init struct {
-	Scheme string  `yaml:"scheme" default:"glorot-normal" oneof:"glorot-normal glorot-uniform he-normal he-uniform normal zeros"`
+	Scheme string  `yaml:"scheme" default:"glorot-normal" oneof:"glorot-normal glorot-uniform he-normal he-uniform normal standard-normal zeros"`
 	Gain   float64 `yaml:"gain" default:"1" above:"0"`
 }
 

@@ -71,6 +71,9 @@ func (v *validator) network(network *Network, data *Dataset, outputs int) {
 			Allowed: fmt.Sprintf("%d, the number of outputs of the data, or leave it out", outputs)})
 		return
 	}
+	if s := network.Init.Scheme; network.Kind != "layers" && network.Parameterization == "ntk" && s != "standard-normal" && s != "zeros" {
+		v.fail("network.init.scheme", ConfigError{Found: word(s), Fault: "while network.parameterization is ntk, which divides by √fan_in already", Allowed: "standard-normal, weights of deviation gain; or zeros"})
+	}
 	_, err := network.Build(data, outputs)
 	var layer *LayerError
 	switch {

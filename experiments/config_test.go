@@ -29,7 +29,7 @@ func defaultConfig() *Config {
 		Precision: "float64",
 		Data:      Data{Source: "digits", Train: 1000, Query: 100, Classes: []int{}, Task: "classification", Shape: []int{}, Channels: "first", Header: "auto", Sigma: 0.1, Arms: 2, Features: 2},
 		Network: Network{
-			Kind: "mlp", Hidden: []int{64, 64}, Activation: "tanh", Convs: []Conv{}, Layers: []Layer{}, Bias: true,
+			Kind: "mlp", Hidden: []int{64, 64}, Activation: "tanh", SoftplusBeta: 1, Parameterization: "standard", Convs: []Conv{}, Layers: []Layer{}, Bias: true,
 			Init: Init{Scheme: "glorot-normal", Gain: 1},
 		},
 		Loss: Loss{Kind: "cross-entropy"},

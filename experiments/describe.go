@@ -44,7 +44,14 @@ func (c Network) describe() string {
 	if len(parts) == 0 {
 		parts = append(parts, "no hidden layer")
 	}
-	return strings.Join(parts, ", ") + ", " + c.Activation
+	parts = append(parts, c.Activation)
+	if c.Activation == "softplus" && c.SoftplusBeta != 1 {
+		parts[len(parts)-1] += fmt.Sprintf(" of β = %g", c.SoftplusBeta)
+	}
+	if c.Parameterization == "ntk" {
+		parts = append(parts, "ntk parameterization")
+	}
+	return strings.Join(parts, ", ")
 }
 
 // describeLayers names the layers of a list, of a long one the first and the
@@ -70,6 +77,8 @@ func (l Layer) describe() string {
 		return fmt.Sprintf("conv2d %d of %d×%d", l.Filters, l.Kernel, l.Kernel)
 	case l.Kind == "max-pool", l.Kind == "average-pool":
 		return fmt.Sprintf("%s %d×%d", l.Kind, l.Size, l.Size)
+	case l.Kind == "scale":
+		return fmt.Sprintf("scale %g", l.Factor)
 	case l.Kind == "residual":
 		return fmt.Sprintf("residual of %d", len(l.Layers))
 	}

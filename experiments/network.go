@@ -13,10 +13,11 @@ func (c Network) Build(data *Dataset, outputs int) (*graphs.Network, error) {
 	if c.Kind == "layers" {
 		return c.buildLayers(data.Shape, outputs)
 	}
-	activation := graphs.Activation{Kind: graphs.ActivationKind(c.Activation)}
+	activation := c.activation()
 	var layers []graphs.Layer
 	for _, b := range c.Convs {
-		layers = append(layers, graphs.Conv2D{Filters: b.Filters, Kernel: b.Kernel, Stride: b.Stride, Padding: b.Padding, Bias: c.Bias}, activation)
+		layers = append(layers, graphs.Conv2D{Filters: b.Filters, Kernel: b.Kernel, Stride: b.Stride, Padding: b.Padding, Bias: c.Bias})
+		layers = append(layers, activation...)
 		switch b.Pool {
 		case "max":
 			layers = append(layers, graphs.MaxPool2D{Size: b.PoolSize})
@@ -30,10 +31,14 @@ func (c Network) Build(data *Dataset, outputs int) (*graphs.Network, error) {
 		layers = append(layers, graphs.Flatten{})
 	}
 	for _, width := range c.Hidden {
-		layers = append(layers, graphs.Dense{Out: width, Bias: c.Bias}, activation)
+		layers = append(layers, graphs.Dense{Out: width, Bias: c.Bias})
+		layers = append(layers, activation...)
 	}
 	layers = append(layers, graphs.Dense{Out: outputs, Bias: c.Bias})
 	n, err := graphs.New(sample, layers...)
+	if err == nil && c.Parameterization == "ntk" {
+		n, err = graphs.New(sample, withScales(layers, n.Layout())...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("build the network of the configuration: %w", err)
 	}

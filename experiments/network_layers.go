@@ -76,6 +76,8 @@ func (l Layer) graph(path string) (graphs.Layer, error) {
 		return graphs.GlobalAvgPool{}, nil
 	case "layer-norm":
 		return graphs.LayerNorm{Epsilon: l.Epsilon, Affine: l.Affine}, nil
+	case "scale":
+		return graphs.Scale{Factor: l.Factor}, nil
 	case "residual":
 		block, err := graphLayers(l.Layers, path+".layers")
 		if err != nil {

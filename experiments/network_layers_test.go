@@ -195,7 +195,7 @@ func TestNetworkOfLayers(t *testing.T) {
 
 // TestLayerKinds: each kind of the schema is built, as what it says.
 func TestLayerKinds(t *testing.T) {
-	l := Layer{Units: 1, Filters: 2, Kernel: 3, Stride: 4, Padding: 5, Bias: true, Size: 6, Epsilon: 7, Affine: true,
+	l := Layer{Units: 1, Filters: 2, Kernel: 3, Stride: 4, Padding: 5, Bias: true, Size: 6, Epsilon: 7, Affine: true, Factor: 8,
 		Layers: []Layer{{Kind: "gelu"}, {Kind: "dense", Units: 3}}, Shortcut: []Layer{{Kind: "dense", Units: 4, Bias: true}}}
 	want := map[string]graphs.Layer{
 		"dense":        graphs.Dense{Out: 1, Bias: true},
@@ -204,6 +204,7 @@ func TestLayerKinds(t *testing.T) {
 		"average-pool": graphs.AvgPool2D{Size: 6},
 		"flatten":      graphs.Flatten{},
 		"layer-norm":   graphs.LayerNorm{Epsilon: 7, Affine: true},
+		"scale":        graphs.Scale{Factor: 8},
 		"residual": graphs.Residual{
 			Layers:   []graphs.Layer{graphs.Activation{Kind: graphs.GELU}, graphs.Dense{Out: 3}},
 			Shortcut: []graphs.Layer{graphs.Dense{Out: 4, Bias: true}},
