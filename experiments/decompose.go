@@ -163,6 +163,7 @@ func (v *verifier) verifyParts(name string, d Decomposition) {
 		}
 		if by.array == "contributions_by_window" {
 			v.verifyBounds(name, shape[0])
+			v.verifyAtBounds(name, d)
 		}
 		sums, count := make([]float64, len(by.whole)), len(parts)/max(1, len(by.whole))
 		for i, x := range parts {

@@ -44,6 +44,7 @@ type saved[T graphs.Float] struct {
 	machines  []pathkernel.Accumulators
 	stepSizes []float64
 	lossPath  []float64 // nil without a bound
+	atBounds  []float64 // nil without windows
 
 	elsewhere bool // the machines are empty: the account is done by others, after training
 	accounted int  // the account of an optimizer's steps has come back to this one; −1: not begun
@@ -87,6 +88,10 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 		values, _ := t.Data.([]float64)
 		if t.Name == "step_sizes" {
 			s.stepSizes = values
+			continue
+		}
+		if t.Name == atBoundsName {
+			s.atBounds = values
 			continue
 		}
 		if t.Name == lossPathName {

@@ -67,7 +67,7 @@ func (s *saver[T]) Stopped(_ context.Context, snapshot *training.Snapshot[T]) er
 }
 
 // The names, and prefixes of names, of the tensors and metadata of a resume file.
-const prefixState, prefixMachine, metaAccounted, metaBlock, metaElsewhere, lossPathName = "training.", "machine.", "accounted", "accounted_block", "accounted_elsewhere", "loss_path"
+const prefixState, prefixMachine, metaAccounted, metaBlock, metaElsewhere, lossPathName, atBoundsName = "training.", "machine.", "accounted", "accounted_block", "accounted_elsewhere", "loss_path", "outputs_at_bounds"
 
 // save writes the resume file with a state of training. A run that was resumed in its account
 // has one that is further: the machines hold a part of the account already.
@@ -109,6 +109,9 @@ func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Ten
 	if s.lossPath != nil {
 		state := s.lossPath.State()
 		tensors = append(tensors, Tensor{Name: lossPathName, Shape: []int{len(state)}, Data: state})
+	}
+	if s.bounds != nil {
+		tensors = append(tensors, Tensor{Name: atBoundsName, Shape: []int{len(s.bounds.outputs)}, Data: s.bounds.outputs})
 	}
 	if s.tracker.elsewhere {
 		metadata[metaElsewhere] = "true"

@@ -105,6 +105,9 @@ func (e *experiment[T]) write(completed bool) error {
 	if err := WriteArray(e.dir, "outputs_final", []int{m, c}, e.tracker.final); err != nil {
 		return err
 	}
+	if err := e.writeAtBounds(); err != nil {
+		return err
+	}
 	summary := Summary{Samples: SampleCounts{Train: n, Query: m}, Outputs: c, Parameters: e.network.Parameters(), Steps: e.completed}
 	var err error
 	if summary.Network, err = e.networkFigures(); err != nil {
