@@ -28,6 +28,10 @@ func (d *RunDir) writePictures(r *reportSource) error {
 	if err != nil {
 		return err
 	}
+	accounts, err := r.lossAccounts()
+	if err != nil {
+		return err
+	}
 	figures := []struct {
 		name        string
 		left, right func() (*plot.Plot, error)
@@ -35,6 +39,7 @@ func (d *RunDir) writePictures(r *reportSource) error {
 		{"training", r.lossPanel, r.residualPanel},
 		{"agreement", nil, nil},
 		{"path-kernel", nil, nil},
+		{"loss-account", nil, nil},
 		{"tangent-kernel", r.eigenvaluePanel, r.alignmentPanel},
 	}
 	for _, f := range figures {
@@ -45,6 +50,8 @@ func (d *RunDir) writePictures(r *reportSource) error {
 			panels, fault = r.agreementPanels()
 		case f.name == "path-kernel" && heat != nil:
 			panels = []*plot.Plot{heat.panel()}
+		case f.name == "loss-account" && len(accounts) > 0:
+			panels, fault = accountPanels(accounts)
 		case f.name == "tangent-kernel" && len(r.analysis) == 0, f.left == nil:
 			continue
 		default:
