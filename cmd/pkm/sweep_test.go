@@ -100,13 +100,13 @@ func (p *process) wait(t *testing.T) int {
 // until waits for a condition.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 1200 {
+	for range 4800 {
 		if holds() {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("a minute without %s", what)
+	t.Fatalf("four minutes without %s", what)
 }
 
 // sweepFiles writes an experiment and a sweep of it, and returns the sweep's path.
