@@ -105,7 +105,10 @@ func openRunDir(c *Config, o Options, data *Dataset) (*RunDir, error) {
 func finish(dir *RunDir, err error) error {
 	outcome, reason := Completed, ""
 	var diverged *training.Diverged
+	var refused *ResumeError
 	switch {
+	case dir.resumed && errors.As(err, &refused):
+		return errors.Join(err, dir.leave())
 	case err == nil:
 	case errors.As(err, &diverged):
 		outcome, reason = Diverged, diverged.Error()

@@ -19,10 +19,8 @@ import (
 // The cut depends on the configuration alone, and the files are added up in the order of the parts: the
 // result has the same bytes, whoever does them, and how often.
 type Job struct {
-	Dir     string
-	ID      string // of configuration, data and program
-	Resumed bool   // parts may have been done before
-	Parts   []Part
+	Dir   string
+	Parts []Part
 }
 
 // Part is one task of a job.
@@ -110,13 +108,11 @@ func (e *experiment[T]) distribute(ctx context.Context) error {
 		return err
 	}
 	configuration := sum(text)
-	m := &e.dir.manifest
-	id := sum([]byte(configuration + m.Data.SHA256 + m.PkmVersion + m.BLAS + m.Vector))[:16]
 	parts := e.config.cut(configuration, starts, e.completed, e.query.Count(), e.classes, e.block, e.stepSizes)
 	if err := os.MkdirAll(filepath.Join(e.dir.path, partsFolder), 0o777); err != nil {
 		return fmt.Errorf("distribute run %s: %w", e.dir.path, err)
 	}
-	files, err := e.options.Distribute(ctx, Job{Dir: e.dir.path, ID: id, Resumed: e.dir.resumed, Parts: parts})
+	files, err := e.options.Distribute(ctx, Job{Dir: e.dir.path, Parts: parts})
 	if err != nil {
 		return err
 	}

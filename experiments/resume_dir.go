@@ -77,7 +77,7 @@ func (d *RunDir) reopen(same Manifest, configuration []byte) error {
 	if err := removeTemporary(dir); err != nil {
 		return err
 	}
-	d.manifest = *m
+	d.manifest, d.before = *m, *m
 	d.manifest.Outcome, d.manifest.Reason, d.manifest.Finished = Running, "", nil
 	return d.Update(func(*Manifest) {})
 }

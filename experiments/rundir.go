@@ -53,7 +53,8 @@ type RunDir struct {
 	files    map[string]FileRecord
 	appended map[string]*appender // files, by name
 	finished bool
-	resumed  bool // from a run that was killed or stopped
+	resumed  bool     // from a run that was killed or stopped
+	before   Manifest // of that run
 	lock     *os.File
 }
 
@@ -271,6 +272,24 @@ func (d *RunDir) Finish(outcome Outcome, reason string) error {
 		return d.lock.Close()
 	}
 	return nil
+}
+
+// leave closes the directory of a run that cannot be gone on with, with the manifest that it had.
+func (d *RunDir) leave() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b, err := d.before.encode()
+	if err == nil {
+		_, err = atomicfile.Write(filepath.Join(d.path, manifestName), func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+	}
+	d.finished = true
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Close())
+	}
+	return err
 }
 
 // writeManifest writes manifest.json with the files so far; d.mu is held.

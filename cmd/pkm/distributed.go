@@ -58,6 +58,13 @@ func (f *distributedFlags) distribute(c *command, cmd *cobra.Command, config *ex
 	if err != nil {
 		return nil, err
 	}
+	if access.URL != "" { // before the network is trained
+		conn, err := sweeps.Connect(access, "check")
+		if err != nil {
+			return nil, err
+		}
+		conn.Close()
+	}
 	if !cmd.Flags().Changed("workers") && access.URL == "" {
 		f.workers = runtime.NumCPU()
 	}

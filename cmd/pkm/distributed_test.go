@@ -140,3 +140,46 @@ func TestDistributedRefusals(t *testing.T) {
 		}
 	}
 }
+
+// What a killed coordinator left is gone on with, also where files of parts are damaged; without --distributed it is
+// refused, and stays as it is.
+func TestDistributedResume(t *testing.T) {
+	dir := t.TempDir()
+	config, out := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "r")
+	if err := os.WriteFile(config, []byte(distributedConfig), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "run", config, "--distributed", "--workers", "2", "--out", out)
+	until(t, "parts", func() bool { return strings.Count(p.output(), "account: part") > 4 })
+	_ = p.Process.Kill()
+	<-p.ended
+	before, err := os.ReadFile(filepath.Join(out, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errout := pkm(t, "run", config, "--resume", "--out", out); code != exitUsage || !strings.Contains(errout, "began with --distributed") {
+		t.Errorf("exit %d: %s", code, errout)
+	}
+	if after, err := os.ReadFile(filepath.Join(out, "manifest.json")); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a refused resume alters the manifest: %v\n%s", err, after)
+	}
+	files, err := filepath.Glob(filepath.Join(out, "parts", "*.safetensors"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files { // sums and carries
+		if err := os.Truncate(f, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again := start(t, "run", config, "--distributed", "--workers", "2", "--out", out, "--resume"); again.wait(t) != exitOK {
+		t.Fatal(again.output())
+	}
+	if code, text, _ := pkm(t, "verify", out); code != exitOK {
+		t.Error(text)
+	}
+	code, _, errout := pkm(t, "run", config, "--distributed", "--server", "nats://127.0.0.1:1", "--out", filepath.Join(dir, "s"))
+	if _, err := os.Stat(filepath.Join(dir, "s")); code != exitFailed || err == nil || !strings.Contains(errout, "connect to the server") {
+		t.Errorf("exit %d: %s", code, errout)
+	}
+}

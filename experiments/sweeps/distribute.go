@@ -2,17 +2,19 @@ package sweeps
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"encoding/json"
-
 	"pkm/experiments"
+	"pkm/internal/atomicfile"
 )
 
 // Distribution has the parts of one run done by workers.
@@ -52,17 +54,16 @@ func (d Distribution) Do(ctx context.Context, job experiments.Job) (files []expe
 		return nil, err
 	}
 	defer conn.Close()
-	q, err := newQueue(conn, job.ID)
+	id, err := jobID(folder)
+	if err != nil {
+		return nil, fmt.Errorf("distribute run %s: %w", job.Dir, err)
+	}
+	q, err := newQueue(conn, id)
 	if err != nil {
 		return nil, err
 	}
 	if err := q.create(ctx, d.Lost); err != nil {
 		return nil, err
-	}
-	if !job.Resumed {
-		if err := q.purge(ctx, q.knowledge()); err != nil {
-			return nil, err
-		}
 	}
 	if err := errors.Join(q.begin(ctx), q.forgetTasks(ctx)); err != nil {
 		return nil, err
@@ -70,6 +71,9 @@ func (d Distribution) Do(ctx context.Context, job experiments.Job) (files []expe
 	w := &distribution{Distribution: d, job: job, queue: q, parts: make([]partState, len(job.Parts))}
 	if w.Observe == nil {
 		w.Observe = func(int, int, string) {}
+	}
+	if d.Server.URL != "" {
+		w.Observe(0, len(w.parts), fmt.Sprintf("for workers: pkm worker --server %s --sweep %s --dir %s", withoutSecret(access.URL), id, job.Dir))
 	}
 	if err := w.run(ctx, access); err != nil {
 		return nil, err
@@ -83,6 +87,24 @@ func (d Distribution) Do(ctx context.Context, job experiments.Job) (files []expe
 	return files, os.RemoveAll(folder)
 }
 
+// jobID returns the id of the job in whose folder the queue's is, on a server that may have others: that which the job began with.
+func jobID(folder string) (string, error) {
+	path := filepath.Join(folder, "id")
+	text, err := os.ReadFile(path)
+	if err == nil && len(text) > 0 {
+		return string(text), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	id := strings.ToLower(rand.Text()[:10])
+	_, err = atomicfile.Write(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, id)
+		return err
+	})
+	return id, err
+}
+
 // distribution is a job under way.
 type distribution struct {
 	Distribution
@@ -94,9 +116,10 @@ type distribution struct {
 
 // partState is how far a part is.
 type partState struct {
-	attempt int // the last that is known of, 0: none
-	done    bool
-	files   experiments.PartFiles
+	attempt  int // the last that is known of, 0: none
+	failures int // that this process has seen
+	done     bool
+	files    experiments.PartFiles
 }
 
 func (w *distribution) run(parent context.Context, access Access) error {
@@ -114,6 +137,9 @@ func (w *distribution) run(parent context.Context, access Access) error {
 		case err := <-f.failed:
 			return err
 		}
+	}
+	for i := range w.parts {
+		w.recheck(i)
 	}
 	w.Observe(w.done, len(w.parts), "")
 	for i := range w.parts {
@@ -153,6 +179,18 @@ func (w *distribution) run(parent context.Context, access Access) error {
 func (w *distribution) ready(i int) bool {
 	after := w.job.Parts[i].After
 	return after < 0 || w.parts[after].done
+}
+
+// recheck takes back that the part before part i is done, where part i has to take up its carry and that is not there, whole.
+// It reports whether it did.
+func (w *distribution) recheck(i int) bool {
+	after := w.job.Parts[i].After
+	if after < 0 || w.parts[i].done || !w.parts[after].done || experiments.HasPart(w.job.Dir, w.parts[after].files.Carry) {
+		return false
+	}
+	w.parts[after].done = false
+	w.done--
+	return true
 }
 
 // issue puts a part into the work queue.
@@ -204,10 +242,13 @@ func (w *distribution) ended(ctx context.Context, r *Result) error {
 		if message == "" {
 			message = "its file is not there: do the workers share the folder of the run?"
 		}
-		if p.attempt >= partAttempts {
-			return fmt.Errorf("part %d of run %s failed %d times: %s", i, w.job.Dir, p.attempt, message)
+		if p.failures++; p.failures >= partAttempts {
+			return fmt.Errorf("part %d of run %s failed %d times: %s", i, w.job.Dir, p.failures, message)
 		}
 		w.Observe(w.done, len(w.parts), fmt.Sprintf("part %d: attempt %d failed: %s", i, r.Attempt, message))
+		if w.recheck(i) { // what it takes up is damaged, and is made again
+			return w.issue(ctx, w.job.Parts[i].After)
+		}
 		return w.issue(ctx, i)
 	}
 	w.Observe(w.done, len(w.parts), "")

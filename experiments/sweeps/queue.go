@@ -79,6 +79,8 @@ func (q *queue) publish(ctx context.Context, subject string, v any) error {
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("publish %s: %w", subject, context.Cause(ctx))
+		case (errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)) && q.gone(ctx):
+			return fmt.Errorf("publish %s: %w", subject, errGone)
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded):
 			select { // the server is away; it comes back, or the caller gives up
 			case <-time.After(time.Second):
@@ -99,6 +101,17 @@ func (q *queue) untaken(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	return int(consumer.CachedInfo().NumPending), nil
+}
+
+// errGone says that the streams are no longer on the server: what they were for is over.
+var errGone = errors.New("the queue is no longer on the server: the run is over")
+
+// gone reports whether the server says that it has no such streams.
+func (q *queue) gone(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, waiting)
+	defer cancel()
+	_, err := q.js.Stream(ctx, q.knowledge())
+	return errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // forgetTasks empties the work queue.

@@ -64,7 +64,9 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 		}
 		m, err := consumer.Next(jetstream.FetchMaxWait(500 * time.Millisecond))
 		if err == nil {
-			if err := w.work(ctx, q, m, beat); err != nil {
+			if err := w.work(ctx, q, m, beat); errors.Is(err, errGone) {
+				return nil
+			} else if err != nil {
 				return err
 			}
 			continue
