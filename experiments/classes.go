@@ -16,7 +16,7 @@ const maxClasses = 1000
 
 // newDataset joins the samples and those held out, if not nil, and numbers their classes.
 func newDataset(train, held *datasets.Table) (*Dataset, error) {
-	d := &Dataset{Shape: train.Shape, Inputs: train.Values, Pixels: train.Pixels}
+	d := &Dataset{Shape: train.Shape, Inputs: train.Values, Pixels: train.Pixels, InputNames: train.Inputs}
 	labels := train.Labels
 	if held != nil {
 		if !slices.Equal(train.Shape, held.Shape) || (train.Pixels == nil) != (held.Pixels == nil) {
@@ -40,6 +40,17 @@ func newDataset(train, held *datasets.Table) (*Dataset, error) {
 		var err error
 		if names, err = classNames(labels); err != nil {
 			return nil, err
+		}
+	}
+	if held != nil {
+		known := map[string]bool{}
+		for _, label := range train.Labels {
+			known[label] = true
+		}
+		for _, label := range held.Labels {
+			if !known[label] && train.Names == nil {
+				return nil, fmt.Errorf("the held-out samples have the class %.40q, which no sample to train on has: correct the label, or leave its rows out", label)
+			}
 		}
 	}
 	number := map[string]int{}

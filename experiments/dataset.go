@@ -16,6 +16,7 @@ type Dataset struct {
 	SHA256     string          // of the bytes it was read from
 	Files      []datasets.File // it was read from
 	Shape      []int           // of one sample: (channels, height, width) of images
+	InputNames []string        // what a table calls the inputs; nil without names
 	Inputs     []float64       // (n, features); nil where there are
 	Pixels     []byte          // (n, features): 255 times the inputs
 	Labels     []int           // (n), in [0, Classes); nil for a regression, with
@@ -197,7 +198,7 @@ func (d *Dataset) choose(train, query int, classes []int) (rest, held []int, rel
 
 // provenance says where the samples of the chosen classes, or of all, come from.
 func (d *Dataset) provenance(classes []int) DataProvenance {
-	p := DataProvenance{Source: d.Source, SHA256: d.SHA256, Files: d.Files, Shape: d.Shape, Classes: d.ClassNames}
+	p := DataProvenance{Source: d.Source, SHA256: d.SHA256, Files: d.Files, Shape: d.Shape, Inputs: d.InputNames, Classes: d.ClassNames}
 	if len(classes) > 0 {
 		p.Classes = nil
 		for _, c := range classes {

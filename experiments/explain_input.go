@@ -160,27 +160,10 @@ func (x *explainer) labelSamples(s *explainedSamples, t *datasets.Table) error {
 	return nil
 }
 
-// featureNames returns what the inputs of a sample are called, by the header of the table that the run was
-// trained on, where that is still what it was; nil where they have no names.
+// featureNames returns what the data call the inputs of a sample; nil where they have no names.
 func (x *explainer) featureNames() []string {
-	if !x.named {
-		x.named, x.names = true, x.readFeatureNames()
+	if names := x.run.Manifest.Data.Inputs; len(names) == graphs.Shape(x.shape).Size() {
+		return names
 	}
-	return x.names
-}
-
-func (x *explainer) readFeatureNames() []string {
-	d, files := x.config.Data, x.run.Manifest.Data.Files
-	if d.Source != "csv" || len(files) == 0 {
-		return nil
-	}
-	read := datasets.NewReader()
-	names, err := read.InputNames(datasets.Options{Path: files[0].Path, Target: d.Target, Inputs: d.Inputs, Header: d.Header, Regression: d.Task == "regression"})
-	if err != nil || read.SHA256() != files[0].SHA256 {
-		return nil // gone or changed: names are a comfort
-	}
-	if len(names) != graphs.Shape(x.shape).Size() {
-		return nil
-	}
-	return names
+	return nil
 }

@@ -24,9 +24,6 @@ type explainer struct {
 	classes []string // names; nil: a regression
 	train   *Samples // labels or targets of the training samples, without inputs
 	checked map[string]error
-
-	names []string // of the inputs, or nil, once
-	named bool     // they were looked for
 }
 
 // open reads what every explanation needs.

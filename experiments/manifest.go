@@ -62,6 +62,7 @@ type DataProvenance struct {
 	SHA256  string          `json:"sha256"`            // of the files, one after the other
 	Files   []datasets.File `json:"files,omitempty"`   // none of what is embedded
 	Shape   []int           `json:"shape,omitempty"`   // of one sample: (channels, height, width) of images
+	Inputs  []string        `json:"inputs,omitempty"`  // what the data call the inputs of a row
 	Classes []string        `json:"classes,omitempty"` // what the data call the classes 0, 1, …, where not by these numbers
 }
 

@@ -288,7 +288,10 @@ func pack(values []float64) string {
 }
 
 // featureNames names the inputs of rows that are no images.
-func featureNames(c *Config, n int) []string {
+func featureNames(c *Config, known []string, n int) []string {
+	if len(known) == n {
+		return known
+	}
 	names := strings.Split(c.Data.Inputs, ",")
 	if len(names) != n || slices.Contains(names, "") {
 		names = nil

@@ -61,7 +61,7 @@ func (e *explorer) picture(r *reportSource) error {
 	}
 	if !image {
 		shown := min(size, mostColumns)
-		e.Features = &features{Names: featureNames(r.config, size)[:shown], Of: size}
+		e.Features = &features{Names: featureNames(r.config, r.manifest.Data.Inputs, size)[:shown], Of: size}
 		var values []float64
 		for _, row := range rows {
 			values = append(values, row[:shown]...)

@@ -51,6 +51,9 @@ func (d Data) tables(read *datasets.Reader) (train, held *datasets.Table, err er
 		if train, err = one(options); err != nil || d.HeldOut == (HeldOut{}) {
 			return train, nil, err
 		}
+		if d.HeldOut.Inputs == "" && d.Inputs == "" {
+			from.Names, from.Named = train.Inputs, train.Target
+		}
 		held, err = one(from)
 		return train, held, err
 	}

@@ -25,6 +25,9 @@ func chooseColumns(names []string, count int, o Options) (*columns, error) {
 		return c, c.ofSamples(o)
 	}
 	target := o.Target
+	if target == "" && len(names) > 0 {
+		target = o.Named
+	}
 	if target == "" {
 		target = "-1"
 	}
@@ -46,6 +49,9 @@ func chooseColumns(names []string, count int, o Options) (*columns, error) {
 		}
 		return c, nil
 	}
+	if len(o.Names) > 0 && len(c.names) > 0 {
+		return c, c.byName(o.Names, "data to train on")
+	}
 	for i := range count {
 		if !slices.Contains(c.targets, i) {
 			c.inputs = append(c.inputs, i)
@@ -55,6 +61,20 @@ func chooseColumns(names []string, count int, o Options) (*columns, error) {
 		return nil, fmt.Errorf("found %d columns, at least one of inputs and one of targets are due", count)
 	}
 	return c, nil
+}
+
+// byName takes the columns of these names for inputs, in this order. Columns of other names are a fault, for
+// they would be taken for what they are not, as are names without a column.
+func (c *columns) byName(names []string, of string) error {
+	c.inputs = nil
+	for _, name := range names {
+		i := slices.Index(c.names, name)
+		if i < 0 {
+			return fmt.Errorf("found no column %q, which is an input of the %s: %s; give columns the same names, or a file without a header the same order", name, of, c.describe())
+		}
+		c.inputs = append(c.inputs, i)
+	}
+	return nil
 }
 
 // find returns the columns that text, the value of a key, names.
@@ -107,6 +127,17 @@ func (c *columns) name(i int) string {
 // start returns an empty table for the columns.
 func (c *columns) start(o Options) *Table {
 	t := &Table{Shape: []int{len(c.inputs)}}
+	for _, i := range c.inputs {
+		if i < len(c.names) && c.names[i] != "" && !slices.Contains(t.Inputs, c.names[i]) {
+			t.Inputs = append(t.Inputs, c.names[i])
+		}
+	}
+	if len(t.Inputs) != len(c.inputs) {
+		t.Inputs = nil
+	}
+	if len(c.targets) == 1 && c.targets[0] < len(c.names) {
+		t.Target = c.names[c.targets[0]]
+	}
 	if o.Regression {
 		t.Outputs = len(c.targets)
 	}

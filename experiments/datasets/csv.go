@@ -26,11 +26,6 @@ func (f *Reader) CSV(o Options) (t *Table, err error) {
 }
 
 func readCSV(r *bufio.Reader, o Options) (*Table, error) {
-	return readCSVColumns(r, o, func(*columns) {})
-}
-
-// readCSVColumns is readCSV, and tells which columns are read.
-func readCSVColumns(r *bufio.Reader, o Options, tell func(*columns)) (*Table, error) {
 	if start, _ := r.Peek(3); string(start) == "\ufeff" {
 		if _, err := r.Discard(3); err != nil {
 			return nil, err
@@ -64,7 +59,6 @@ func readCSVColumns(r *bufio.Reader, o Options, tell func(*columns)) (*Table, er
 	if err != nil {
 		return nil, err
 	}
-	tell(c)
 	t := c.start(o)
 	record := first
 	if isHeader {

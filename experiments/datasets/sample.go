@@ -79,15 +79,9 @@ func (t *Table) addPicture(r *bufio.Reader, o Options) error {
 
 // ofSamples finds the columns of samples, and of their targets where there are some.
 func (c *columns) ofSamples(o Options) (err error) {
-	named := len(o.Names) > 0
-	for _, name := range o.Names {
-		named = named && slices.Contains(c.names, name)
-	}
 	switch {
-	case named:
-		for _, name := range o.Names {
-			c.inputs = append(c.inputs, slices.Index(c.names, name))
-		}
+	case len(o.Names) > 0 && len(c.names) > 0:
+		err = c.byName(o.Names, "run")
 	case o.Inputs != "" && c.count != o.Features:
 		c.inputs, err = c.find("data.inputs", o.Inputs)
 	case c.count == o.Features:
@@ -123,20 +117,4 @@ func (c *columns) ofSamples(o Options) (err error) {
 		return fmt.Errorf("found %d columns, samples of the run have %d inputs, which may be followed by their targets", c.count, o.Features)
 	}
 	return nil
-}
-
-// InputNames returns what the header of a table calls the inputs that training samples have;
-// nil where it has no header.
-func (f *Reader) InputNames(o Options) (names []string, err error) {
-	err = f.each(o.Path, func(r *bufio.Reader) error {
-		_, err := readCSVColumns(r, o, func(c *columns) {
-			for _, i := range c.inputs {
-				if i < len(c.names) {
-					names = append(names, c.names[i])
-				}
-			}
-		})
-		return err
-	})
-	return names, err
 }

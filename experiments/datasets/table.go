@@ -13,7 +13,9 @@ type Table struct {
 	Outputs int       // C of Targets
 	Rows    int       // n
 
-	Names []string // the classes in their order, where the format knows them
+	Names  []string // the classes in their order, where the format knows them
+	Inputs []string // what a table calls the inputs; nil where it has no names
+	Target string   // what it calls the target, or ""
 }
 
 // Features returns the number of inputs of a sample.
@@ -56,7 +58,8 @@ type Options struct {
 	ChannelsLast bool   // images are (height, width, channels)
 
 	Features int      // of Samples: inputs of a sample
-	Names    []string // of Samples: of the inputs, or nil
+	Names    []string // of the inputs, which columns with names must have, or nil
+	Named    string   // the target of columns with names, unless Target says otherwise
 }
 
 // Error is a fault of a file.
