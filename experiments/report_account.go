@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -66,7 +67,7 @@ func accountPanels(accounts []lossAccount) ([]*plot.Plot, error) {
 		curves = append(curves, plotCurve{a.name, a.account})
 		var off plotter.XYs
 		for i, p := range a.account {
-			off = append(off, plotter.XY{X: p.X, Y: math.Abs(p.Y - a.network[i].Y)})
+			off = append(off, plotter.XY{X: p.X, Y: math.Log10(math.Abs(p.Y - a.network[i].Y))}) // −∞ is left out
 		}
 		errors = append(errors, plotCurve{a.name, off})
 	}
@@ -87,6 +88,16 @@ func accountPanels(accounts []lossAccount) ([]*plot.Plot, error) {
 	points.Shape, points.Radius = draw.RingGlyph{}, vg.Points(2.5)
 	left.Add(points)
 	left.Legend.Add("network", points)
-	right, err := linePanel("error of the account", "step", "|machine − network|, mean loss", true, errors...)
-	return []*plot.Plot{left, right}, err
+	// The axis is that of the logarithms: gonum/plot leaves half of a panel empty above a logarithmic one.
+	right, err := linePanel("error of the account", "step", "|machine − network|", false, errors...)
+	if err != nil || right.Y.Min > right.Y.Max { // no error at all
+		return []*plot.Plot{left}, err
+	}
+	right.Y.Min = math.Floor(right.Y.Min)
+	marks := decades{}.Ticks(math.Pow(10, right.Y.Min), math.Pow(10, right.Y.Max))
+	for i := range marks {
+		marks[i].Value = math.Log10(marks[i].Value)
+	}
+	right.Y.Tick.Marker = plot.ConstantTicks(slices.DeleteFunc(marks, func(t plot.Tick) bool { return t.Value > right.Y.Max }))
+	return []*plot.Plot{left, right}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gonum.org/v1/plot/plotter"
 )
 
 // The account of the mean loss follows the network's at every bound, and is drawn; with momentum there is none. Fails if
@@ -39,5 +41,14 @@ func TestLossAccount(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An account without any error is drawn without the panel of errors.
+func TestAccountWithoutError(t *testing.T) {
+	line := plotter.XYs{{X: 0, Y: 1}, {X: 1, Y: 0.5}}
+	panels, err := accountPanels([]lossAccount{{"exact", line, line}})
+	if err != nil || len(panels) != 1 {
+		t.Errorf("%d panels, %v", len(panels), err)
 	}
 }
