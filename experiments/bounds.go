@@ -13,19 +13,11 @@ import (
 )
 
 // boundsLog is the hook that keeps the network's outputs for the queries at the bounds of the windows: what the shares of a
-// machine's contributions, summed from the first window on, account for.
+// machine's contributions, summed from the first window on, account for. Without windows it keeps nothing.
 type boundsLog[T graphs.Float] struct {
 	queries *queries[T]
 	windows windows
 	outputs []float64 // (bounds so far, M, C)
-}
-
-// newBoundsLog returns nil where there are no windows.
-func newBoundsLog[T graphs.Float](q *queries[T], w windows) *boundsLog[T] {
-	if w.count() == 0 {
-		return nil
-	}
-	return &boundsLog[T]{queries: q, windows: w}
 }
 
 // Step implements training.Hook.
@@ -43,6 +35,9 @@ func (l *boundsLog[T]) Step(_ context.Context, s *training.Step[T]) error {
 
 // Finish implements training.Hook. Bounds that training stopped before are at its end.
 func (l *boundsLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
+	if l.windows.count() == 0 {
+		return nil
+	}
 	f, err := l.queries.all(s.Weights)
 	if err != nil {
 		return fmt.Errorf("the query's outputs at the final weights: %w", err)
@@ -56,7 +51,7 @@ func (l *boundsLog[T]) Finish(_ context.Context, s *training.Step[T]) error {
 // writeAtBounds writes the network's outputs at the bounds of the windows, and for each machine with another target
 // the values of that.
 func (e *experiment[T]) writeAtBounds() error {
-	if e.bounds == nil {
+	if e.tracker.windows.count() == 0 {
 		return nil
 	}
 	m, c, count := e.query.Count(), e.classes, len(e.tracker.windows.bounds)

@@ -137,9 +137,9 @@ type experiment[T graphs.Float] struct {
 	machines       []*pathkernel.Machine
 	groups         []*group[T] // of the machines, by target
 	tracker        *tracker[T]
-	lossPath       *lossPath[T]  // nil without a bound
-	bounds         *boundsLog[T] // nil without windows
-	initial, final []T           // weights (P)
+	lossPath       *lossPath[T] // nil without a bound
+	bounds         *boundsLog[T]
+	initial, final []T // weights (P)
 	result         *training.Step[T]
 	seconds        float64               // of training before the run was resumed
 	stepSizes      []float64             // η of the steps so far
@@ -226,7 +226,7 @@ func (e *experiment[T]) prepare(data *Dataset) (err error) {
 	}
 	e.tracker.elsewhere = e.options.Distribute != nil
 	e.lossPath = newLossPath[T](&c.Bound, e.options.Engine, e.train.Count())
-	e.bounds = newBoundsLog(e.queries, e.tracker.windows)
+	e.bounds = &boundsLog[T]{queries: e.queries, windows: e.tracker.windows}
 	if err := e.tracker.begin(e.initial); err != nil {
 		return err
 	}
@@ -332,9 +332,7 @@ func (e *experiment[T]) resume() error {
 			return err
 		}
 	}
-	if e.bounds != nil {
-		e.bounds.outputs = s.atBounds
-	}
+	e.bounds.outputs = s.atBounds
 	if err := e.tracker.resume(s.snapshot.Weights); err != nil {
 		return err
 	}
@@ -414,12 +412,9 @@ func (e *experiment[T]) run(ctx context.Context) error {
 		return err
 	}
 	save := &saver[T]{experiment: e, every: time.Duration(min(e.config.Training.Checkpoints.Save, 1e9) * float64(time.Second))}
-	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log}
+	loop.Hooks = []training.Hook[T]{e.tracker, e.checkpoints(), log, e.bounds}
 	if e.lossPath != nil {
 		loop.Hooks = append(loop.Hooks, e.lossPath)
-	}
-	if e.bounds != nil {
-		loop.Hooks = append(loop.Hooks, e.bounds)
 	}
 	loop.Hooks = append(loop.Hooks, save) // what the others have taken
 	e.begins(PhaseTraining, len(e.stepSizes), e.config.Training.Steps)

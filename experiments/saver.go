@@ -110,7 +110,7 @@ func (s *saver[T]) write(snapshot *training.Snapshot[T], more func(tensors []Ten
 		state := s.lossPath.State()
 		tensors = append(tensors, Tensor{Name: lossPathName, Shape: []int{len(state)}, Data: state})
 	}
-	if s.bounds != nil {
+	if s.bounds.windows.count() > 0 {
 		tensors = append(tensors, Tensor{Name: atBoundsName, Shape: []int{len(s.bounds.outputs)}, Data: s.bounds.outputs})
 	}
 	if s.tracker.elsewhere {
