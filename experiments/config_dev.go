@@ -22,7 +22,7 @@ func (c *Config) shorten() {
 	t := &c.Training
 	if o := &t.Optimizer; o.Kind == "flow" { // as far as so many steps of one length go, the last of which is half as long
 		o.Time *= float64(min(t.Steps, devSteps)) / float64(t.Steps)
-		o.FixedStep = o.Time / (float64(min(t.Steps, devSteps)) - 0.5)
+		o.FixedStep, o.MaxStep = o.Time/(float64(min(t.Steps, devSteps))-0.5), 0
 	}
 	t.Steps, c.Data.Train, c.Data.Query = min(t.Steps, devSteps), min(c.Data.Train, devTrain), min(c.Data.Query, devQuery)
 	t.BatchSize = min(t.BatchSize, devBatch) // 0 stays every sample
