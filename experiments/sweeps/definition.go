@@ -32,6 +32,10 @@ type Definition struct {
 	// Space is all that the trials' configurations follow from, a line for each key. A sweep
 	// whose lines differ is another.
 	Space []SpaceLine `json:"space"`
+	// Base is the experiment without the parameters, resolved, a line each: a trial may take from it what the
+	// trial in Space does not. None in folders that were begun before it was kept, or where the experiment
+	// needs its parameters.
+	Base []string `json:"base,omitempty"`
 }
 
 // Prior is what the values of a parameter are drawn from before there are results.
@@ -89,7 +93,21 @@ func (s *Sweep) definition(id string) (*Definition, error) {
 	for line := range strings.Lines(string(text)) {
 		say("experiment", "%s", strings.TrimSuffix(line, "\n"))
 	}
-	return d, nil
+	d.Base, err = s.base()
+	return d, err
+}
+
+// base returns the lines of the experiment without the parameters, none where it is impossible.
+func (s *Sweep) base() ([]string, error) {
+	config, err := experiments.LoadWith(s.Experiment, nil, s.environ, false)
+	if err != nil {
+		return nil, nil // with parameters it is possible, as the file was checked
+	}
+	text, err := config.YAML()
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), nil
 }
 
 // prior returns that of the parameter, without what belongs to others.
@@ -157,6 +175,25 @@ func (d *Definition) differs(other *Definition) string {
 			return fmt.Sprintf("%s: it began with %q, now it would be %q", was.Key, strings.TrimSpace(was.Says), strings.TrimSpace(is.Says))
 		}
 		return fmt.Sprintf("it began with %s (%s), now there would be %s (%s)", was.Key, strings.TrimSpace(was.Says), is.Key, strings.TrimSpace(is.Says))
+	}
+	return d.baseDiffers(other)
+}
+
+// baseDiffers is differs for the experiment without the parameters.
+func (d *Definition) baseDiffers(other *Definition) string {
+	if len(d.Base) == 0 {
+		return "" // not known
+	}
+	line := func(lines []string, i int) string {
+		if i < len(lines) {
+			return strings.TrimSpace(lines[i])
+		}
+		return "nothing"
+	}
+	for i := range max(len(d.Base), len(other.Base)) {
+		if was, is := line(d.Base, i), line(other.Base, i); was != is {
+			return fmt.Sprintf("experiment, without the parameters: it began with %q, now it would be %q", was, is)
+		}
 	}
 	return ""
 }
