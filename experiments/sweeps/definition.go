@@ -36,6 +36,8 @@ type Definition struct {
 	// trial in Space does not. None in folders that were begun before it was kept, or where the experiment
 	// needs its parameters.
 	Base []string `json:"base,omitempty"`
+	// Data are the data sets of the trials; none in folders that were begun before they were kept.
+	Data []DataSum `json:"data,omitempty"`
 }
 
 // Prior is what the values of a parameter are drawn from before there are results.
@@ -93,7 +95,10 @@ func (s *Sweep) definition(id string) (*Definition, error) {
 	for line := range strings.Lines(string(text)) {
 		say("experiment", "%s", strings.TrimSuffix(line, "\n"))
 	}
-	d.Base, err = s.base()
+	if d.Base, err = s.base(); err != nil {
+		return nil, err
+	}
+	d.Data, err = s.dataSums()
 	return d, err
 }
 
@@ -176,7 +181,10 @@ func (d *Definition) differs(other *Definition) string {
 		}
 		return fmt.Sprintf("it began with %s (%s), now there would be %s (%s)", was.Key, strings.TrimSpace(was.Says), is.Key, strings.TrimSpace(is.Says))
 	}
-	return d.baseDiffers(other)
+	if difference := d.baseDiffers(other); difference != "" {
+		return difference
+	}
+	return d.dataDiffers(other)
 }
 
 // baseDiffers is differs for the experiment without the parameters.

@@ -81,3 +81,34 @@ func TestAChangedExperimentIsRefused(t *testing.T) {
 		t.Errorf("an old folder: %v", err)
 	}
 }
+
+// The data are those that the sweep began with, also where a parameter names them.
+func TestChangedDataAreRefused(t *testing.T) {
+	row, other := "0.1,0.2,a\n0.3,0.1,b\n", "0.1,0.9,a\n0.3,0.1,b\n"
+	table := "x,y,class\n" + strings.Repeat(row, 10)
+	dir := folder(t, map[string]string{
+		"one.csv": table, "two.csv": table + row,
+		"base.yaml":  "name: base\ndata: {source: csv, target: class, train: 10, query: 5}\nnetwork: {hidden: [6]}\ntraining: {steps: 4}\nmachines: []\npath_kernel: none\n",
+		"sweep.yaml": "experiment: base.yaml\nmethod: grid\nmetric: {name: network.query_loss}\nparameters:\n  data.path: {values: [one.csv, two.csv]}\n",
+	})
+	t.Chdir(dir)
+	if err := begin(t, dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := begin(t, dir, Options{Resume: true}); err != nil {
+		t.Errorf("unchanged: %v", err)
+	}
+	change(t, "two.csv", row, other)
+	refused(t, begin(t, dir, Options{Resume: true}), "data SHA-256: it began with ")
+	change(t, "two.csv", other, row)
+	change(t, "one.csv", row, other)
+	refused(t, begin(t, dir, Options{Resume: true}), " of csv one.csv, now it would be ")
+	d, err := ReadDefinition("out")
+	if err != nil || len(d.Data) != 2 {
+		t.Fatalf("data %v, %v", d.Data, err)
+	}
+	d.Data = nil
+	if err := errors.Join(d.write("out"), begin(t, dir, Options{Resume: true})); err != nil {
+		t.Errorf("an old folder: %v", err)
+	}
+}
