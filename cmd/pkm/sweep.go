@@ -48,6 +48,7 @@ func (c *command) sweepCommand() *cobra.Command {
 			if o.Server, err = flags.access(c); err != nil {
 				return err
 			}
+			o.LeaveServer = cmd.Flags().Changed("server") && o.Server.URL == ""
 			if !cmd.Flags().Changed("lost-after") && o.Server.URL == "" {
 				o.Lost = lostLocally
 			}

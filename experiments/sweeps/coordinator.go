@@ -20,6 +20,7 @@ type Options struct {
 	Resume      bool   // go on with the sweep in Dir
 	RetryFailed bool   // with Resume: make another attempt at trials that have failed
 	Server      Access // URL "": a server embedded in this process
+	LeaveServer bool   // with Resume: go on without the server that the sweep began with
 	Workers     int    // processes on this machine
 	// Worker returns the command of a worker, to which arguments and variables are added.
 	Worker func() *exec.Cmd
@@ -49,6 +50,7 @@ type coordinator struct {
 	queue   *queue
 	sampler sampler
 	table   *Table
+	known   int       // trials that results.csv had the results of
 	stopped bool      // no more trials are drawn, as one has failed
 	next    time.Time // that the table's files are written, unless it is due
 	asked   time.Time // how many tasks wait for a worker
@@ -90,7 +92,7 @@ func Run(ctx context.Context, s *Sweep, o Options) (*Table, error) {
 	if err := errors.Join(q.begin(ctx), q.forgetTasks(ctx)); err != nil {
 		return nil, err
 	}
-	c := &coordinator{sweep: s, options: o, queue: q, table: newTable(d)}
+	c := &coordinator{sweep: s, options: o, queue: q, table: newTable(d), known: known(o.Dir)}
 	if c.sampler, err = s.newSampler(); err != nil {
 		return nil, err
 	}
@@ -124,6 +126,7 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 		}
 	}
 	c.settle()
+	c.noteRegaining()
 	reports := make(chan Report, 64)
 	progress, err := c.queue.conn.Subscribe(c.queue.subject("progress"), func(m *nats.Msg) {
 		var r Report
@@ -365,10 +368,10 @@ func (c *coordinator) room(ctx context.Context) int {
 func (c *coordinator) over() bool { return c.stopped || c.table.over() }
 
 // write writes the table's files, at most every second and for a tenth of the time unless
-// it is due.
+// it is due, and not while they know more than the table.
 func (c *coordinator) write(due bool) error {
 	start := time.Now()
-	if !due && start.Before(c.next) {
+	if !due && start.Before(c.next) || c.regains() {
 		return nil
 	}
 	err := c.table.write(c.options.Dir)

@@ -56,6 +56,8 @@ func (s *Sweep) open(o Options) (*Definition, *os.File, error) {
 			err = &FolderError{o.Dir, "it is another one: " + difference + "; choose another folder with --out"}
 		} else if d.Trials < old.Trials {
 			err = &FolderError{o.Dir, fmt.Sprintf("it is one of %d trials, now there would be %d: run_cap can grow only", old.Trials, d.Trials)}
+		} else if old.Server != "" && o.Server.URL == "" && !o.LeaveServer {
+			err = &FolderError{o.Dir, fmt.Sprintf("its results are on the server %s; give it with --server, or go on without it with --server '', which reads results again from the folders of the trials", old.Server)}
 		}
 	}
 	if err == nil {
