@@ -185,6 +185,7 @@ func (c *coordinator) run(parent context.Context, access Access) error {
 			return errors.Join(context.Cause(ctx), c.write(true))
 		}
 	}
+	workers.idle = true
 	if err := c.queue.publish(ctx, c.queue.subject("over"), struct{}{}); err != nil {
 		return err
 	}

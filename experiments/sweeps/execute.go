@@ -36,14 +36,29 @@ func (e errDiverged) Error() string { return e.reason }
 // left the run directory.
 const lockedWait = time.Second
 
+// leastPatience is the least time after which an attempt no longer waits for a run directory that another process
+// has: one that is told to end may need so long for the step under way.
+const leastPatience = 10 * time.Second
+
 // execute makes an attempt at a trial within the folder of its sweep. A run directory that
-// an earlier attempt left is resumed, or, where it is complete, read. The error is that of ctx:
-// the attempt can be gone on with. Everything else is a result.
-func execute(ctx context.Context, dir string, task *Task, engine compute.Engine, progress func(experiments.Progress)) (*Result, error) {
+// an earlier attempt left is resumed, or, where it is complete, read. One that another process keeps for
+// longer than patience is left to it, and the trial runs in another: the process may be stalled, and whichever of
+// the two ends first, the result is the same. The error is that of ctx: the attempt can be gone on
+// with. Everything else is a result.
+func execute(ctx context.Context, dir string, task *Task, engine compute.Engine, patience time.Duration, progress func(experiments.Progress)) (*Result, error) {
 	start, trial := time.Now(), &task.Trial
 	r := &Result{Trial: trial.Number, Attempt: task.Attempt}
-	path := filepath.Join(dir, trial.Folder())
-	err := trial.run(ctx, path, engine, progress)
+	path, err := filepath.Join(dir, trial.Folder()), error(nil)
+	for n := 1; ; n++ {
+		if n > 1 {
+			r.Folder = fmt.Sprintf("%s-%d", trial.Folder(), n)
+			path = filepath.Join(dir, r.Folder)
+		}
+		var occupied *experiments.OccupiedError
+		if err = trial.run(ctx, path, engine, patience, progress); !errors.As(err, &occupied) {
+			break
+		}
+	}
 	if ctx.Err() != nil && err != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -85,8 +100,9 @@ func execute(ctx context.Context, dir string, task *Task, engine compute.Engine,
 	return r, nil
 }
 
-// run executes or resumes the run of a trial at path.
-func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, progress func(experiments.Progress)) error {
+// run executes or resumes the run of a trial at path. The error is an [*experiments.OccupiedError] where another process
+// has kept it for longer than patience.
+func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, patience time.Duration, progress func(experiments.Progress)) error {
 	config, err := t.configOf()
 	if err != nil {
 		return err
@@ -100,7 +116,7 @@ func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, pro
 		}
 		progress(p)
 	}}
-	for {
+	for since := time.Now(); ; {
 		resume, err := begun(path)
 		if err != nil {
 			return err
@@ -117,7 +133,7 @@ func (t *Trial) run(ctx context.Context, path string, engine compute.Engine, pro
 		var occupied *experiments.OccupiedError
 		var cannot *experiments.ResumeError
 		switch {
-		case errors.As(err, &occupied):
+		case errors.As(err, &occupied) && time.Since(since) < patience:
 			select { // another process has not ended yet
 			case <-time.After(lockedWait):
 				continue

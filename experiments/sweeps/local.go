@@ -24,6 +24,7 @@ type localWorkers struct {
 	id      string
 	notes   chan string
 
+	idle    bool // that what they run counts no more; set before stop
 	done    chan struct{}
 	broken  chan error
 	running sync.WaitGroup
@@ -48,6 +49,13 @@ func (w *localWorkers) start() {
 
 // failed tells that workers do not come up.
 func (w *localWorkers) failed() <-chan error { return w.broken }
+
+// The time within which workers end by themselves when they are told to: with the step under way, and where there
+// is none that counts. Then they are killed, as they may be stalled.
+const (
+	endsWithin     = 30 * time.Second
+	idleEndsWithin = 5 * time.Second
+)
 
 // stop ends the workers: what they run is handed back.
 func (w *localWorkers) stop() {
@@ -126,6 +134,17 @@ func (w *localWorkers) live(n int) error {
 		select {
 		case <-w.done:
 			life.Close()
+		case <-ended:
+			return
+		}
+		within := endsWithin
+		if w.idle {
+			within = idleEndsWithin
+		}
+		select {
+		case <-time.After(within):
+			fmt.Fprintf(log, "the process did not end within %v, and is killed\n", within)
+			_ = cmd.Process.Kill() // it may have ended just now
 		case <-ended:
 		}
 	}()

@@ -118,9 +118,9 @@ func (t *Table) records() [][]string {
 	records := [][]string{header}
 	for _, r := range t.Rows {
 		of := r.Trial
-		record := []string{strconv.Itoa(of.Number), string(r.State()), "", "", "", "", filepath.ToSlash(of.Folder()), ""}
+		record := []string{strconv.Itoa(of.Number), string(r.State()), "", "", "", "", filepath.ToSlash(r.folder()), ""}
 		if of.CopyOf >= 0 {
-			record[5], record[6] = strconv.Itoa(of.CopyOf), filepath.ToSlash(t.Rows[of.CopyOf].Trial.Folder())
+			record[5], record[6] = strconv.Itoa(of.CopyOf), filepath.ToSlash(t.Rows[of.CopyOf].folder())
 		}
 		if r.finished {
 			record[2], record[3], record[4] = strconv.Itoa(r.Result.Attempt), strconv.FormatFloat(r.Result.Seconds, 'f', 3, 64), strconv.Itoa(r.Result.Steps)

@@ -29,6 +29,14 @@ func (t *Trial) Folder() string {
 	return filepath.Join("trials", fmt.Sprintf("%04d-%s", t.Number, t.Hash[:min(12, len(t.Hash))]))
 }
 
+// folder returns where the trial ran, or will.
+func (r *Row) folder() string {
+	if r.finished && r.Result.Folder != "" {
+		return r.Result.Folder
+	}
+	return r.Trial.Folder()
+}
+
 // Task asks a worker for an attempt at a trial, or at a part of a run.
 type Task struct {
 	Trial   Trial             `json:"trial"`
@@ -60,7 +68,8 @@ type Result struct {
 	Rungs   []Rung                 `json:"rungs,omitempty"`
 	Seconds float64                `json:"seconds"` // that the last worker took
 	Worker  string                 `json:"worker,omitempty"`
-	Files   *experiments.PartFiles `json:"files,omitempty"` // of a part
+	Folder  string                 `json:"folder,omitempty"` // where it ran, other than that of the trial, which another process had
+	Files   *experiments.PartFiles `json:"files,omitempty"`  // of a part
 }
 
 // identity returns the hash of a resolved configuration.

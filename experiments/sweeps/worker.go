@@ -175,7 +175,7 @@ func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.
 			r, err = w.part(ctx, &task)
 		} else {
 			w.Log("trial %d, attempt %d", task.Trial.Number, task.Attempt)
-			r, err = execute(ctx, w.Dir, &task, w.Engine, w.reporter(q, &task))
+			r, err = execute(ctx, w.Dir, &task, w.Engine, max(4*beat, leastPatience), w.reporter(q, &task))
 		}
 		if err != nil {
 			if nak := m.Nak(); nak == nil && w.Conn.IsConnected() {
