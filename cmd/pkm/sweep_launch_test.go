@@ -122,3 +122,28 @@ func TestWorkerWaits(t *testing.T) {
 		}
 	}
 }
+
+// A worker that is given no sweep leaves alone one that is over, and waits for another.
+func TestWorkerIgnoresSweepsThatAreOver(t *testing.T) {
+	url := natsServer(t, "")
+	file := sweepFiles(t, quick, "method: grid\nmetric: {name: network.query_loss}\nparameters:\n  seed: {values: [1, 2]}\n")
+	over, next := filepath.Join(t.TempDir(), "over"), filepath.Join(t.TempDir(), "next")
+	if p := start(t, "sweep", file, "--server", url, "--workers", "1", "--out", over); p.wait(t) != exitOK {
+		t.Fatal(p.output())
+	}
+	early := start(t, "worker", "--server", url, "--dir", next)
+	if code := early.wait(t); code != exitFailed || !strings.Contains(early.output(), "all there are over") || !strings.Contains(early.output(), "there is none yet") {
+		t.Errorf("exit code %d\n%s", code, early.output())
+	}
+	w := start(t, "worker", "--server", url, "--dir", next, "--wait", "1m")
+	time.Sleep(time.Second)
+	p := start(t, "sweep", file, "--server", url, "--out", next)
+	for name, p := range map[string]*process{"sweep": p, "worker": w} {
+		if code := p.wait(t); code != exitOK {
+			t.Errorf("%s: exit code %d\n%s", name, code, p.output())
+		}
+	}
+	if !strings.Contains(w.output(), "trial 1, attempt 1") {
+		t.Errorf("the worker takes no trial:\n%s", w.output())
+	}
+}

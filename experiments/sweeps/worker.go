@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,7 +22,7 @@ const maxDeliveries = 50
 // Worker takes trials from a sweep's work queue, one at a time.
 type Worker struct {
 	Conn   *nats.Conn
-	Sweep  string // its id; "": the only one on the server
+	Sweep  string // its id; "": the only one on the server that is not over
 	Dir    string // folder of the sweep, as this machine sees it
 	Engine compute.Engine
 	Name   string        // such as host/process
@@ -86,7 +85,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 // open opens the sweep's queue.
 func (w *Worker) open(ctx context.Context, js jetstream.JetStream) (jetstream.Consumer, error) {
 	if w.Sweep == "" {
-		id, err := onlySweep(ctx, js)
+		id, err := onlySweep(ctx, w.Conn, js)
 		if err != nil {
 			return nil, err
 		}
@@ -124,28 +123,6 @@ func patiently(ctx context.Context, wait time.Duration, passes func(error) bool,
 	}
 }
 
-// onlySweep returns the id of the sweep on a server that has one.
-func onlySweep(ctx context.Context, js jetstream.JetStream) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, waiting)
-	defer cancel()
-	var ids []string
-	names := js.StreamNames(ctx)
-	for name := range names.Name() {
-		if id, ok := strings.CutSuffix(strings.TrimPrefix(name, "pkm-"), "-tasks"); ok && strings.HasPrefix(name, "pkm-") {
-			ids = append(ids, id)
-		}
-	}
-	switch err := names.Err(); {
-	case err != nil && !errors.Is(err, jetstream.ErrEndOfData):
-		return "", fmt.Errorf("look for a sweep on the server: %w", err)
-	case len(ids) == 0:
-		return "", fmt.Errorf("look for a sweep on the server: %w", errNoSweep)
-	case len(ids) > 1:
-		return "", fmt.Errorf("look for a sweep on the server: there are %d (%s); name one with --sweep", len(ids), strings.Join(ids, ", "))
-	}
-	return ids[0], nil
-}
-
 // work does one task. Its error is that of ctx; the task is then handed back.
 func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.Duration) error {
 	var task Task
@@ -165,13 +142,15 @@ func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.
 			}
 		}
 	}()
+	what := "trial"
+	if task.Part != nil {
+		what = "part"
+	}
 	var r *Result
 	if meta, err := m.Metadata(); err == nil && meta.NumDelivered > maxDeliveries {
 		r = &Result{Trial: task.Trial.Number, Attempt: task.Attempt, State: Failed, Message: fmt.Sprintf("%d workers died of it or handed it back", maxDeliveries)}
 	} else {
-		what := "trial"
 		if task.Part != nil {
-			what = "part"
 			r, err = w.part(ctx, &task)
 		} else {
 			w.Log("trial %d, attempt %d", task.Trial.Number, task.Attempt)
@@ -192,7 +171,7 @@ func (w *Worker) work(ctx context.Context, q *queue, m jetstream.Msg, beat time.
 	acknowledging, cancel := context.WithTimeout(ctx, waiting)
 	defer cancel()
 	if err := m.DoubleAck(acknowledging); err != nil {
-		w.Log("trial %d: its end is not acknowledged, so it is delivered again, and found done: %v", r.Trial, err)
+		w.Log("%s %d: its end is not acknowledged, so it is delivered again, and found done: %v", what, r.Trial, err)
 	}
 	return nil
 }
