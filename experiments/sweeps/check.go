@@ -2,6 +2,8 @@ package sweeps
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	"pkm/experiments"
@@ -67,6 +69,7 @@ func (r *reader) check(s *Sweep) {
 		}
 		r.Fail(name, fault)
 	}
+	r.brackets(s, first)
 	if s.Method != "grid" {
 		return
 	}
@@ -79,6 +82,44 @@ func (r *reader) check(s *Sweep) {
 			}
 		}
 	}
+}
+
+// brackets refuses brackets that begin after the last step of every trial, so that nothing in them is compared.
+func (r *reader) brackets(s *Sweep, first *experiments.Config) {
+	e := &s.EarlyTerminate
+	if e.Type != "hyperband" {
+		return
+	}
+	steps := first.Training.Steps
+	for i, p := range s.Space {
+		if point, ok := s.activating(i); ok && p.Key == "training.steps" {
+			for _, u := range p.probes() {
+				point[i] = u
+				if c, err := s.config(point, false); err == nil {
+					steps = max(steps, c.Training.Steps)
+				}
+			}
+		}
+	}
+	if steps == 0 || e.first(e.Brackets-1, steps+1) <= steps {
+		return
+	}
+	most := 1
+	for most < e.Brackets && e.first(most, steps+1) <= steps {
+		most++
+	}
+	place := r.key("early_terminate")
+	for _, given := range place.Entries() {
+		if given.Key == "brackets" {
+			place = given.Value
+		}
+	}
+	allowed := fmt.Sprintf("at most %d", most)
+	if e.first(0, steps+1) > steps {
+		allowed = fmt.Sprintf("min_steps of at most %d", steps)
+	}
+	r.Fail(place, experiments.ConfigError{Key: "early_terminate.brackets", Found: strconv.Itoa(e.Brackets),
+		Fault: fmt.Sprintf("of which the last begins after min_steps·eta^(brackets−1) steps (%d, %d), while trials have %d", e.MinSteps, e.Eta, steps), Allowed: allowed})
 }
 
 // others is how many points are tried where the typical one is impossible.

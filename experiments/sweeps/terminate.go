@@ -30,15 +30,28 @@ func (e *EarlyTerminate) rungs(t, steps int) []int {
 			rungs = append(rungs, r)
 		}
 	case "asha", "hyperband":
-		r := e.MinSteps
-		for range e.bracket(t) {
-			r *= e.Eta
-		}
-		for ; r < steps-1; r *= e.Eta {
+		for r := e.first(e.bracket(t), steps); r < steps-1; r = e.next(r, steps) {
 			rungs = append(rungs, r)
 		}
 	}
 	return rungs
+}
+
+// first returns the first rung of bracket b, min_steps·eta^b, or steps where that is more.
+func (e *EarlyTerminate) first(b, steps int) int {
+	r := min(e.MinSteps, steps)
+	for range b {
+		r = e.next(r, steps)
+	}
+	return r
+}
+
+// next returns the rung after r, r·eta, or steps where that is more.
+func (e *EarlyTerminate) next(r, steps int) int {
+	if r > steps/e.Eta {
+		return steps
+	}
+	return r * e.Eta
 }
 
 // bracket returns that of trial t.

@@ -19,6 +19,9 @@ func TestRungs(t *testing.T) {
 		{EarlyTerminate{Type: "asha", MinSteps: 2, Eta: 3}, 5, 100, []int{2, 6, 18, 54}},
 		{EarlyTerminate{Type: "hyperband", MinSteps: 2, Eta: 3, Brackets: 3}, 3, 100, []int{2, 6, 18, 54}},
 		{EarlyTerminate{Type: "hyperband", MinSteps: 2, Eta: 3, Brackets: 3}, 5, 100, []int{18, 54}},
+		{EarlyTerminate{Type: "hyperband", MinSteps: 10, Eta: 64, Brackets: 12}, 1, 100_000, []int{640, 40_960}},
+		{EarlyTerminate{Type: "hyperband", MinSteps: 10, Eta: 64, Brackets: 12}, 11, 100_000, nil}, // 10·64^11 is no int
+		{EarlyTerminate{Type: "asha", MinSteps: 1_000_000_000, Eta: 100}, 0, math.MaxInt, []int{1e9, 1e11, 1e13, 1e15, 1e17}},
 	} {
 		if got := test.rule.rungs(test.t, test.steps); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%+v, trial %d: %v, want %v", test.rule, test.t, got, test.want)
