@@ -217,7 +217,8 @@ func ReadDefinition(dir string) (*Definition, error) {
 	}
 	var d Definition
 	if err := json.Unmarshal(text, &d); err != nil {
-		return nil, &FolderError{Dir: dir, Fault: definitionName + " cannot be read: " + err.Error()}
+		return nil, &FolderError{Dir: dir, Fault: definitionName + " cannot be read: " + err.Error() +
+			"; it is damaged: put back a copy of it, or begin again in another folder with --out. The runs in trials are whole all the same"}
 	}
 	return &d, nil
 }

@@ -1,10 +1,10 @@
 package sweeps
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,20 +25,27 @@ func ReadResults(dir string) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(dir, csvName))
+	text, err := os.ReadFile(filepath.Join(dir, csvName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &FolderError{Dir: dir, Fault: "it has no results yet"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read sweep %s: %w", dir, err)
 	}
-	defer f.Close()
-	records, err := csv.NewReader(f).ReadAll()
-	if err == nil && len(records) == 0 {
-		err = io.ErrUnexpectedEOF
+	damaged := func(format string, args ...any) (*Results, error) {
+		return nil, &FolderError{Dir: dir, Fault: csvName + " " + fmt.Sprintf(format, args...) + "; pkm sweep " + d.File + " --resume --out " + dir + " writes it again"}
 	}
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		return damaged("is cut: its last line has no end")
+	}
+	records, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	if err != nil {
-		return nil, &FolderError{Dir: dir, Fault: csvName + " cannot be read: " + err.Error()}
+		return damaged("cannot be read: %v", err)
+	}
+	for _, name := range slices.Concat(fixedColumns(), d.Parameters) {
+		if !slices.Contains(records[0], name) {
+			return damaged("has no column %q: it is cut, or another program's", name)
+		}
 	}
 	return &Results{d, records[0], records[1:]}, nil
 }

@@ -93,10 +93,15 @@ func (t *Table) Best() *Row {
 	return best
 }
 
+// fixedColumns are the columns that every table begins with.
+func fixedColumns() []string {
+	return []string{"trial", "state", "attempt", "seconds", "steps", "copy_of", "folder", "message"}
+}
+
 // columns are the names of a table's columns: those of every sweep, then its parameters, then
 // the figures of its runs in the order in which they appear, but for steps, which all have.
 func (t *Table) columns() (fixed, figures []string) {
-	fixed = append([]string{"trial", "state", "attempt", "seconds", "steps", "copy_of", "folder", "message"}, t.Parameters...)
+	fixed = append(fixedColumns(), t.Parameters...)
 	seen := map[string]bool{"steps": true}
 	for _, r := range t.Rows {
 		if r.finished {
