@@ -73,7 +73,7 @@ func (p *Parameter) value(u float64) experiments.Node {
 	case "int_uniform":
 		return p.place.Scalar(strconv.Itoa(int(p.Min) + p.index(u)))
 	case "q_uniform":
-		return p.place.Scalar(strconv.FormatFloat(float64(p.firstMultiple+p.index(u))*p.Q, 'g', 12, 64))
+		return p.place.Scalar(multiple(p.firstMultiple+p.index(u), p.Q))
 	case "uniform":
 		x = p.bounded(p.Min + u*(p.Max-p.Min))
 	case "log_uniform":
@@ -84,6 +84,18 @@ func (p *Parameter) value(u float64) experiments.Node {
 		x = math.Exp(p.quantile(u))
 	}
 	return p.place.Scalar(strconv.FormatFloat(rounded(x), 'g', -1, 64))
+}
+
+// multiple returns k·q as text, with as few digits of 12, 15 and all as tell it from its neighbours.
+func multiple(k int, q float64) string {
+	x := float64(k) * q
+	for _, digits := range []int{12, 15} {
+		text := strconv.FormatFloat(x, 'g', digits, 64)
+		if y, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(y-x) <= q/1000 {
+			return text
+		}
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 // bounded returns x, rounded, within the bounds.
