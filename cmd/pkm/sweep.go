@@ -96,10 +96,12 @@ func (c *command) sweep(cmd *cobra.Command, file string, s *sweeps.Sweep, o swee
 		return fmt.Errorf("find this program, to start workers: %w", err)
 	}
 	o.Worker = func() *exec.Cmd { return exec.Command(program, "worker") }
+	begun := false
 	o.Begun = func() {
+		begun = true
 		fmt.Fprintf(c.out, "sweep folder: %s\n%d trials by %s, %s %s\n", o.Dir, s.Trials, s.Method, s.Metric.Goal, s.Metric.Name)
-		if s.Sequential() && o.Workers > s.Concurrency {
-			fmt.Fprintf(c.out, "note: concurrency is %d, so that %d of the %d workers have nothing to do\n", s.Concurrency, o.Workers-s.Concurrency, o.Workers)
+		if n := s.AtOnce(); n < s.Trials && o.Workers > n {
+			fmt.Fprintf(c.out, "note: at most %d trials run at once, so that %d of the %d workers have nothing to do\n", n, o.Workers-n, o.Workers)
 		}
 	}
 	ctx, stop := interruptible(cmd.Context())
@@ -109,7 +111,7 @@ func (c *command) sweep(cmd *cobra.Command, file string, s *sweeps.Sweep, o swee
 	table, err := sweeps.Run(ctx, s, o)
 	view.finish()
 	if err != nil {
-		if exitCode(err) > exitSignal {
+		if begun { // also after an error that passes, such as a full disk
 			fmt.Fprintf(c.errout, "go on with it: pkm sweep %s --resume --out %s\n", file, o.Dir)
 		}
 		return err

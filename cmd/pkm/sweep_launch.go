@@ -52,7 +52,7 @@ type launching struct {
 
 func (l *launching) add(cmd *cobra.Command) {
 	w := &l.workers
-	cmd.Flags().IntVar(&w.Count, "workers", 0, "to start (default: the file's concurrency where results of trials decide on others, else a worker for each trial, 64 at most)")
+	cmd.Flags().IntVar(&w.Count, "workers", 0, "to start (default: as many as trials run at once where results decide on others: the file's concurrency or population; else one for each trial, 64 at most)")
 	cmd.Flags().StringVar(&w.Server, "server", "", "server of the sweep, as workers reach it, such as nats://host:4222")
 	cmd.Flags().StringVar(&w.TokenFile, "token-file", "", "file with the server's token, as workers see it")
 	cmd.Flags().StringVar(&w.CA, "tls-ca", "", "certificate authorities of the server, in PEM, as workers see them (default: those of the system)")
@@ -73,8 +73,8 @@ func (l *launching) prepare(cmd *cobra.Command, c *command, file string) error {
 	w := &l.workers
 	w.Name = sweepName(file)
 	if !cmd.Flags().Changed("workers") {
-		if w.Count = min(s.Trials, 64); s.Sequential() {
-			w.Count = min(s.Trials, s.Concurrency)
+		if w.Count = s.AtOnce(); w.Count == s.Trials {
+			w.Count = min(s.Trials, 64)
 		}
 	}
 	bytes, ok := experiments.ParseSize(l.memory)

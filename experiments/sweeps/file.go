@@ -147,5 +147,14 @@ func (r *reader) method(s *Sweep) {
 	}
 }
 
-// Sequential reports whether trials wait for results, so that only so many run at once.
-func (s *Sweep) Sequential() bool { return s.Method == "tpe" || s.EarlyTerminate.Type != "none" }
+// AtOnce returns how many trials run at once at most, as others wait for their results.
+func (s *Sweep) AtOnce() int {
+	n := s.Trials
+	if s.Method == "cmaes" {
+		n = min(n, s.Population) // a generation
+	}
+	if s.Method == "tpe" || s.EarlyTerminate.Type != "none" {
+		n = min(n, s.Concurrency)
+	}
+	return n
+}

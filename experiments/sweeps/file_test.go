@@ -126,3 +126,20 @@ parameters:
 		t.Errorf("%d trials, got %q", s.Trials, got)
 	}
 }
+
+// So many trials run at once as wait for no results of others.
+func TestAtOnce(t *testing.T) {
+	const learningRate = "parameters:\n  training.optimizer.learning_rate: {distribution: uniform, min: 0.1, max: 1}\n"
+	for text, want := range map[string]int{
+		"method: random\nrun_cap: 30\n":                                               30,
+		"method: tpe\nrun_cap: 30\nconcurrency: 7\n":                                  7,
+		"method: cmaes\nrun_cap: 30\npopulation: 6\n":                                 6,
+		"method: cmaes\nrun_cap: 5\npopulation: 6\n":                                  5,
+		"method: random\nrun_cap: 30\nearly_terminate: {type: asha}\n":                4,
+		"method: cmaes\nrun_cap: 30\nconcurrency: 3\nearly_terminate: {type: asha}\n": 3,
+	} {
+		if got := sweep(t, text+learningRate).AtOnce(); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}
