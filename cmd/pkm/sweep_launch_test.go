@@ -80,6 +80,7 @@ func TestSweepLaunch(t *testing.T) {
 		{[]string{"slurm", file, "--server", "nats://h", "--memory", "4"}, `--memory is "4"`},
 		{[]string{"slurm", file, "--server", "nats://h", "--files", "files"}, "there is something in"},
 		{[]string{"kubernetes", file, "--server", "nats://h"}, "--image is missing"},
+		{[]string{"kubernetes", file, "--server", "nats://h", "--image", "a b"}, `--image is "a b", which is invalid`},
 		{[]string{"kubernetes", file, "--server", "nats://h", "--image", "i", "--token-secret", "pkm"}, "a slash and a key"},
 	} {
 		if code, _, errout := pkm(t, append([]string{"sweep", "launch"}, test.args...)...); code != exitUsage || !strings.Contains(errout, test.want) {

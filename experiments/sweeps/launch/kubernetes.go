@@ -53,6 +53,10 @@ const (
 	keyForm       = `^[-._a-zA-Z0-9]+$`
 )
 
+// imageForm is that of a reference to an image: HOST:PORT/NAME/NAME:TAG@DIGEST, of which one name must be there
+// (github.com/distribution/reference).
+const imageForm = `^(([-.a-zA-Z0-9]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[_a-zA-Z0-9][-._a-zA-Z0-9]{0,127})?(@[a-zA-Z0-9+._-]+:[0-9a-fA-F]{32,})?$`
+
 func (k *Kubernetes) check() error {
 	if err := k.Workers.check(); err != nil {
 		return err
@@ -73,8 +77,10 @@ func (k *Kubernetes) check() error {
 	switch {
 	case k.PerJob > MaxIndexes:
 		return &OptionError{"--max-array", fmt.Sprintf("is %d; %d is the most of Kubernetes", k.PerJob, MaxIndexes)}
-	case k.Image == "" || strings.ContainsRune(k.Image, ' '):
+	case k.Image == "":
 		return &OptionError{"--image", "is missing: that of a container that holds pkm, such as --image registry.example/pkm:1"}
+	case !regexp.MustCompile(imageForm).MatchString(k.Image):
+		return &OptionError{"--image", fmt.Sprintf("is %q, which is invalid; it is a name such as registry.example/pkm:1, in lower case but for the tag", k.Image)}
 	case k.Claim != "" && (!path.IsAbs(k.Mount) || strings.Contains(k.Mount, ":")):
 		return &OptionError{"--mount", fmt.Sprintf("is %q; it is an absolute path without a colon", k.Mount)}
 	case !path.IsAbs(k.Dir):

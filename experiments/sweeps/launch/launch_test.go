@@ -186,6 +186,8 @@ func TestWrongOptions(t *testing.T) {
 		{func(k *Kubernetes) { k.Dir = "a" }, "--dir"},
 		{func(k *Kubernetes) { k.Name = "a\r" }, "the sweep's name"},
 		{func(k *Kubernetes) { k.Image = "" }, "--image"},
+		{func(k *Kubernetes) { k.Image = "pkm 1" }, "--image"},
+		{func(k *Kubernetes) { k.Image = "registry.example/PKM:1" }, "--image"},
 		{func(k *Kubernetes) { k.Namespace = "A" }, "--namespace"},
 		{func(k *Kubernetes) { k.Claim = "a_b" }, "--claim"},
 		{func(k *Kubernetes) { k.Mount = "a" }, "--mount"},
