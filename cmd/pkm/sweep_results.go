@@ -21,6 +21,9 @@ func (c *command) sweepBestCommand() *cobra.Command {
 		Short: "Show the trials with the best metric",
 		Args:  atLeast(1, "the folder of a sweep"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if n < 1 {
+				return usageError{fmt.Errorf("sweep best: -n is %d; 1 is the least", n)}
+			}
 			r, err := sweeps.ReadResults(args[0])
 			if err != nil {
 				return err

@@ -65,6 +65,9 @@ func TestSweepWithFailures(t *testing.T) {
 	if code := p.wait(t); code != exitFailed || !strings.Contains(p.output(), "trial 1 failed") {
 		t.Errorf("exit code %d\n%s", code, p.output())
 	}
+	if !strings.Contains(p.output(), "go on with it: pkm sweep ") {
+		t.Errorf("no way to go on:\n%s", p.output())
+	}
 	if got := column(results(t, dir), "state"); got[0] != "completed" || got[1] != "failed" || got[3] == "failed" {
 		t.Errorf("states %v", got)
 	}
@@ -208,6 +211,7 @@ func TestSweepCommandLine(t *testing.T) {
 		{[]string{"sweep", "a.yaml", "--workers", "0"}, "at least one worker"},
 		{[]string{"sweep", "a.yaml", "--lost-after", "1ms"}, "a second is the least"},
 		{[]string{"sweep", "best", "."}, "there is no sweep in it"},
+		{[]string{"sweep", "best", "-n", "0", "."}, "-n is 0; 1 is the least"},
 		{[]string{"worker"}, "--server is missing"},
 	} {
 		if code, _, errout := pkm(t, test.args...); code != exitUsage || !strings.Contains(errout, test.want) {
