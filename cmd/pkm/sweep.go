@@ -112,7 +112,7 @@ func (c *command) sweep(cmd *cobra.Command, file string, s *sweeps.Sweep, o swee
 	view.finish()
 	if err != nil {
 		if begun { // also after an error that passes, such as a full disk
-			fmt.Fprintf(c.errout, "go on with it: pkm sweep %s --resume --out %s\n", file, o.Dir)
+			fmt.Fprintln(c.errout, goOn(file, o.Dir, table))
 		}
 		return err
 	}
@@ -132,4 +132,19 @@ func (c *command) sweep(cmd *cobra.Command, file string, s *sweeps.Sweep, o swee
 		return fmt.Errorf("no trial has %s; see the column message of %s", s.Metric.Name, filepath.Join(o.Dir, "results.csv"))
 	}
 	return nil
+}
+
+// goOn says how a sweep is gone on with; of a table that is nil nothing is known.
+func goOn(file, dir string, table *sweeps.Table) string {
+	text := fmt.Sprintf("go on with it: pkm sweep %s --resume --out %s", file, dir)
+	if table == nil {
+		return text
+	}
+	if table.Server != "" {
+		text += " --server " + table.Server
+	}
+	if n := table.Count(sweeps.Failed); n > 0 {
+		text += fmt.Sprintf("; with --retry-failed also run the %d that failed again", n)
+	}
+	return text
 }

@@ -7,7 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pkm/experiments/sweeps"
 )
+
+func TestGoingOnNamesTheServer(t *testing.T) {
+	table := &sweeps.Table{Definition: &sweeps.Definition{Server: "nats://h:4222"}}
+	if got, want := goOn("a.yaml", "out", table), "go on with it: pkm sweep a.yaml --resume --out out --server nats://h:4222"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
 
 // A sweep whose results are on a server is not gone on with without it unless that is asked for; results that the work
 // queue does not know are read from the folders of the trials.

@@ -65,7 +65,7 @@ func TestSweepWithFailures(t *testing.T) {
 	if code := p.wait(t); code != exitFailed || !strings.Contains(p.output(), "trial 1 failed") {
 		t.Errorf("exit code %d\n%s", code, p.output())
 	}
-	if !strings.Contains(p.output(), "go on with it: pkm sweep ") {
+	if !strings.Contains(p.output(), "go on with it: pkm sweep "+file+" --resume --out "+dir+"; with --retry-failed also run the 1 that failed again") {
 		t.Errorf("no way to go on:\n%s", p.output())
 	}
 	if got := column(results(t, dir), "state"); got[0] != "completed" || got[1] != "failed" || got[3] == "failed" {
