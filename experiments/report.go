@@ -79,7 +79,7 @@ func openRun(dir string) (*reportSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "config.yaml"))
+	text, err := run.readFile("config.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("report of run %s: %w", dir, err)
 	}
@@ -91,7 +91,7 @@ func openRun(dir string) (*reportSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report of run %s: %w", dir, err)
 	}
-	r, err := openReportSource(root, config, run.Manifest, run.Summary)
+	r, err := openCheckedSource(root, config, run.Manifest, run.Summary)
 	if err != nil {
 		root.Close()
 		return nil, fmt.Errorf("report of run %s: %w", dir, err)

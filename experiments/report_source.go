@@ -24,6 +24,7 @@ type reportSource struct {
 	config   *Config
 	manifest Manifest
 	summary  Summary
+	checked  map[string]bool // files found as the manifest has them; nil: the run is just being written
 
 	classes    []string // names of the classes of the data; nil for a regression
 	outputs    []string // names of the network's outputs
@@ -48,40 +49,70 @@ type reportMachine struct {
 // openReportSource reads what is small of a run; the caller closes root.
 func openReportSource(root *os.Root, c *Config, m Manifest, s Summary) (*reportSource, error) {
 	r := &reportSource{root: root, config: c, manifest: m, summary: s}
+	return r, r.load()
+}
+
+// openCheckedSource is openReportSource of a run that ended earlier. A file that is not as the manifest has it is an
+// error, a *FileError.
+func openCheckedSource(root *os.Root, c *Config, m Manifest, s Summary) (*reportSource, error) {
+	r := &reportSource{root: root, config: c, manifest: m, summary: s, checked: map[string]bool{}}
+	return r, r.load()
+}
+
+// load reads what is small of a run.
+func (r *reportSource) load() error {
+	s := &r.summary
 	M, C, N := s.Samples.Query, s.Outputs, s.Samples.Train
 	if M < 1 || C < 1 || N < 1 {
-		return nil, fmt.Errorf("%s: %d queries, %d outputs and %d training samples; each must be positive", summaryName, M, C, N)
+		return fmt.Errorf("%s: %d queries, %d outputs and %d training samples; each must be positive", summaryName, M, C, N)
 	}
 	var err error
 	if r.trainClass, err = r.labels("train_targets", N); err != nil {
-		return nil, err
+		return err
 	}
 	if r.queryClass, err = r.labels("query_targets", M); err != nil {
-		return nil, err
+		return err
 	}
 	if err := r.nameOutputs(C); err != nil {
-		return nil, err
+		return err
 	}
 	if r.initial, err = r.array("outputs_initial", M, C); err != nil {
-		return nil, err
+		return err
 	}
 	if r.final, err = r.array("outputs_final", M, C); err != nil {
-		return nil, err
+		return err
 	}
-	if r.steps, err = readLines[StepMetrics](root, metricsName); err != nil {
-		return nil, err
+	if r.steps, err = readLines[StepMetrics](r, metricsName); err != nil {
+		return err
 	}
-	if r.analysis, err = readLines[KernelAnalysis](root, analysisName); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if r.analysis, err = readLines[KernelAnalysis](r, analysisName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	for _, machine := range s.Machines {
 		entry, err := r.machine(machine, M, C)
 		if err != nil {
-			return nil, fmt.Errorf("machine %q: %w", machine.Name, err)
+			return fmt.Errorf("machine %q: %w", machine.Name, err)
 		}
 		r.machines = append(r.machines, entry)
 	}
-	return r, nil
+	return nil
+}
+
+// check compares a file with what the manifest says of it, once.
+func (r *reportSource) check(path string) error {
+	if r.checked == nil || r.checked[path] {
+		return nil
+	}
+	run := Run{Manifest: r.manifest}
+	record, listed := run.record(path)
+	if !listed {
+		return fmt.Errorf("%s: the manifest does not list it: %w", path, fs.ErrNotExist)
+	}
+	if err := verifyFile(r.root, record); err != nil {
+		return err
+	}
+	r.checked[path] = true
+	return nil
 }
 
 // machine reads what is small of a machine.
@@ -149,6 +180,9 @@ func (r *reportSource) nameOutputs(C int) error {
 // open opens an array and returns its header; the file is at the first element.
 func (r *reportSource) open(name string) (*os.File, npy.Header, error) {
 	path := "arrays/" + name + ".npy"
+	if err := r.check(path); err != nil {
+		return nil, npy.Header{}, err
+	}
 	f, err := openFile(r.root, path)
 	if err != nil {
 		return nil, npy.Header{}, fmt.Errorf("%s: %w", path, err)
@@ -259,8 +293,11 @@ func (r *reportSource) integers(name string, n int) ([]int, error) {
 }
 
 // readLines reads the lines of a JSON Lines file.
-func readLines[T any](root *os.Root, name string) ([]T, error) {
-	content, err := root.ReadFile(name)
+func readLines[T any](r *reportSource, name string) ([]T, error) {
+	if err := r.check(name); err != nil {
+		return nil, err
+	}
+	content, err := r.root.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -3,6 +3,7 @@ package experiments
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"image/png"
 	"io"
 	"math"
@@ -225,5 +226,34 @@ func TestWrap(t *testing.T) {
 		if got := wrap(test.text, 10); got != test.want {
 			t.Errorf("%q: %q, want %q", test.text, got, test.want)
 		}
+	}
+}
+
+// TestReportChecksFiles: a report of what was altered after the run is refused, and nothing is written.
+func TestReportChecksFiles(t *testing.T) {
+	for _, name := range []string{"arrays/exact/contributions.npy", "arrays/exact/path_kernel.npy", "arrays/outputs_final.npy", "arrays/train_inputs.npy",
+		"arrays/exact/contributions_by_window.npy", "metrics.jsonl", "config.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			dir := noiseRun(t, 12, 5, 3)
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content[len(content)-2] ^= 1
+			if err := os.WriteFile(path, content, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			var fault *FileError
+			if err := WriteReport(io.Discard, dir); !errors.As(err, &fault) || fault.Path != name || fault.Fault != FaultAltered {
+				t.Errorf("WriteReport: %v", err)
+			}
+			if err := RewriteReport(dir); !errors.As(err, &fault) || fault.Path != name {
+				t.Errorf("RewriteReport: %v", err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, reportName)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("report.html was written: %v", err)
+			}
+		})
 	}
 }
