@@ -88,8 +88,7 @@ func (d Decomposition) rounding() []float64 {
 // another number.
 //
 // ArgmaxAgreement compares the classes that ŷ and f(w_S) choose (see Classes).
-// With one output and no classes, a regression, nothing is chosen and it is NaN.
-// QueryAccuracy is NaN without classes. RelativeError is NaN or infinite if
+// Without classes, a regression, nothing is chosen, and it is NaN, as is QueryAccuracy. RelativeError is NaN or infinite if
 // training did not change the outputs, and without queries all figures are NaN.
 func Figures(d Decomposition, classes []int) (MachineFigures, error) {
 	if err := d.Check(); err != nil {
@@ -114,12 +113,9 @@ func Figures(d Decomposition, classes []int) (MachineFigures, error) {
 	f.RMSE = Figure(math.Sqrt(squares / float64(len(y))))
 	f.RelativeError = Figure(largest / d.change())
 
-	chosen := Classes(y, d.C)
-	if classes != nil || d.C > 1 {
-		f.ArgmaxAgreement = agreement(chosen, Classes(d.Final, d.C))
-	}
 	if classes != nil {
-		f.QueryAccuracy = agreement(chosen, classes)
+		chosen := Classes(y, d.C)
+		f.ArgmaxAgreement, f.QueryAccuracy = agreement(chosen, Classes(d.Final, d.C)), agreement(chosen, classes)
 	}
 	return f, nil
 }

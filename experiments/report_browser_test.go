@@ -302,6 +302,13 @@ func TestReportOfOtherRuns(t *testing.T) {
 			if got := evaluate[bool](b, `document.querySelector('#query-picture canvas') !== null`); got != test.pictures {
 				t.Errorf("a picture of the query: %t", got)
 			}
+			if test.name == "a regression" {
+				title, text := evaluate[string](b, `document.getElementById('account-title').textContent`), evaluate[string](b, `document.getElementById('query-text').textContent`)
+				columns := evaluate[int](b, `[...document.querySelectorAll('#for th, #against th')].filter((e) => e.textContent === 'target').length`)
+				if title != "The account of output 0" || !strings.HasPrefix(text, "Target ") || columns == 0 {
+					t.Errorf("title %q, query %q, %d columns of targets", title, text, columns)
+				}
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package experiments
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,6 +24,7 @@ type explorer struct {
 	Class    []int             `json:"class"`    // of the queries shown
 	Chosen   []int             `json:"chosen"`   // by the network
 	Row      []int             `json:"row"`      // of the queries in the data
+	Targets  *explorerTargets  `json:"targets"`  // of a regression
 	Samples  explorerSamples   `json:"samples"`  // that appear
 	Images   *sprite           `json:"images"`   // queries, then samples
 	Features *features         `json:"features"` // where there are no images
@@ -39,6 +41,14 @@ type explorerSamples struct {
 	Row      []int `json:"row"`
 	Class    []int `json:"class"`
 	Original []int `json:"original,omitempty"` // before labels were made wrong on purpose
+}
+
+// explorerTargets are the numbers to predict, of the queries, then of the samples, and what the network says of the
+// queries; both packed.
+type explorerTargets struct {
+	Width  int    `json:"width"` // T of (·, T)
+	Values string `json:"values"`
+	Said   string `json:"said"` // (Q, C)
 }
 
 // explorerMachine is a machine's account of the queries shown. Arrays are packed, see pack.
@@ -266,7 +276,41 @@ func (e *explorer) describe(r *reportSource) error {
 			s.Original = append(s.Original, original[i])
 		}
 	}
+	if r.classes == nil {
+		if e.Targets, err = e.targets(r); err != nil {
+			return err
+		}
+	}
 	return e.picture(r)
+}
+
+// targets reads the numbers to predict.
+func (e *explorer) targets(r *reportSource) (*explorerTargets, error) {
+	t := &explorerTargets{Said: pack(r.final[:e.Queries*r.summary.Outputs])}
+	read := func(name string, n int) ([]float64, error) {
+		shape, err := r.shape(name)
+		if err != nil || len(shape) < 1 || shape[0] != n || sizeOf(shape)%max(1, n) != 0 {
+			return nil, errors.Join(err, fmt.Errorf("arrays/%s.npy: shape %v, want targets of %d samples", name, shape, n))
+		}
+		t.Width = sizeOf(shape) / n
+		return r.array(name, shape...)
+	}
+	all, err := read("query_targets", e.Of)
+	if err != nil {
+		return nil, err
+	}
+	values, width := all[:e.Queries*t.Width], t.Width
+	if all, err = read("train_targets", r.summary.Samples.Train); err != nil {
+		return nil, err
+	}
+	if t.Width != width {
+		return nil, fmt.Errorf("arrays/train_targets.npy has %d targets of a sample, query_targets.npy %d", t.Width, width)
+	}
+	for _, i := range e.Samples.Index {
+		values = append(values, all[i*width:(i+1)*width]...)
+	}
+	t.Values = pack(values)
+	return t, nil
 }
 
 // original returns the labels before noise, nil without noise.

@@ -257,3 +257,31 @@ func TestReportChecksFiles(t *testing.T) {
 		})
 	}
 }
+
+// The report of a regression holds the true targets of queries and samples, and says nothing of classes.
+func TestReportOfRegression(t *testing.T) {
+	run := mustExecute(t, small, "data={source: sinusoid, train: 20, query: 4}", "loss.kind=squared-error")
+	r, err := openRun(run.Path)
+	must(t, err)
+	defer r.root.Close()
+	e, err := newExplorer(r)
+	must(t, err)
+	if e.Targets == nil || e.Targets.Width != 1 || e.Targets.Said != pack(readArray[float64](t, run.Path, "outputs_final")) {
+		t.Fatalf("targets are %+v", e.Targets)
+	}
+	want, train := readArray[float64](t, run.Path, "query_targets"), readArray[float64](t, run.Path, "train_targets")
+	for _, i := range e.Samples.Index {
+		want = append(want, train[i])
+	}
+	if e.Targets.Values != pack(want) {
+		t.Error("the targets are not those of the queries and samples shown")
+	}
+	for _, row := range r.machineTable().Rows {
+		if row[6] != "–" || row[7] != "–" {
+			t.Errorf("agreement and accuracy of %v, where nothing is chosen", row)
+		}
+	}
+	if c := mustExecute(t, small); !(c.Summary.Machines[0].Figures.ArgmaxAgreement >= 0) {
+		t.Error("no agreement of classes")
+	}
+}

@@ -76,7 +76,7 @@ func TestFigures(t *testing.T) {
 		want    MachineFigures
 	}{
 		{"two outputs", account(), []int{1, 0}, MachineFigures{2, Figure(rmse), 1.6, 0.5, 0.5, nil, nil, "", ""}},
-		{"without classes", account(), nil, MachineFigures{2, Figure(rmse), 1.6, 0.5, Figure(nan), nil, nil, "", ""}},
+		{"without classes", account(), nil, MachineFigures{2, Figure(rmse), 1.6, Figure(nan), Figure(nan), nil, nil, "", ""}},
 		{"regression", one(-2), nil, MachineFigures{4, Figure(math.Sqrt(8)), 2, Figure(nan), Figure(nan), nil, nil, "", ""}},
 		{"logit", one(-2), []int{1, 1}, MachineFigures{4, Figure(math.Sqrt(8)), 2, 0.5, 1, nil, nil, "", ""}},
 		{"nothing changed", still, nil, MachineFigures{2, Figure(math.Sqrt(2.5)), Figure(math.Inf(1)), Figure(nan), Figure(nan), nil, nil, "", ""}},

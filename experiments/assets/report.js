@@ -223,6 +223,11 @@
     canvas.getContext('2d').drawImage(images, at % s.columns * s.width, Math.floor(at / s.columns) * s.height, s.width, s.height, 0, 0, s.width, s.height);
     return canvas;
   };
+  const targets = x.targets ? floats(x.targets.values) : null, said = x.targets ? floats(x.targets.said) : null;
+  // some writes the numbers of a sample, up to four.
+  const some = (values, at, width) => Array.from(values.slice(at * width, at * width + Math.min(width, 4)), number).join(', ') + (width > 4 ? ', …' : '');
+  // targetOf is the number to predict of a sample, of the output c, or all where m explains another value.
+  const targetOf = (m, c, at) => (m.outputs.length === x.targets.width ? number(targets[at * x.targets.width + c]) : some(targets, at, x.targets.width));
   const row = (at) => x.features.names.map((name, j) => [name, features[at * x.features.names.length + j]]);
 
   const wrong = (q) => x.chosen && x.class[q] !== x.chosen[q];
@@ -328,6 +333,7 @@
     cells.push(make('th', { scope: 'row' }, make('button', { type: 'button', 'aria-pressed': String(state.sample === e.at), onclick: () => { state.sample = state.sample === e.at ? null : e.at; show(side + '-' + e.at); }, id: side + '-' + e.at }, '#' + index)));
     if (s.class) cells.push(make('td', { class: 'kind' }, label, changed ? make('span', { class: 'flag', title: 'its label was made wrong on purpose' }, ' was ' + className(s.original[e.at])) : ''));
     cells.push(make('td', { class: 'bar' }, track([[0, e.value]], side === 'for' ? 0 : -limit, side === 'for' ? limit : 0)), make('td', {}, signed(e.value)));
+    if (targets) cells.push(make('td', {}, targetOf(x.machines[state.machine], output(x.machines[state.machine]), x.queries + e.at)));
     if (x.features) for (const [, v] of row(x.queries + e.at)) cells.push(make('td', {}, number(v)));
     return make('tr', { 'data-sample': index, class: state.sample === e.at ? 'chosen' : null }, ...cells);
   };
@@ -335,10 +341,10 @@
   const showSide = (side, list, limit) => {
     const shown = state.all ? list : list.slice(0, 8), words = side === 'for' ? 'pushed it up' : 'pushed it down';
     if (!shown.length) return replace(side, make('p', { class: 'hint' }, 'No sample ' + (state.filter === '' ? '' : 'of this class ') + words + '.'));
-    const head = [...(x.images ? ['image'] : []), 'sample', ...(data.classes ? ['class'] : []), 'bar', 'contribution', ...(x.features ? x.features.names : [])];
-    const widths = [...(x.images ? ['42'] : []), '56', ...(data.classes ? ['72'] : []), x.features ? '84' : '', '84', ...(x.features ? x.features.names.map(() => '72') : [])];
+    const head = [...(x.images ? ['image'] : []), 'sample', ...(data.classes ? ['class'] : []), 'bar', 'contribution', ...(targets ? ['target'] : []), ...(x.features ? x.features.names : [])];
+    const widths = [...(x.images ? ['42'] : []), '56', ...(data.classes ? ['72'] : []), x.features ? '84' : '', '84', ...(targets ? ['84'] : []), ...(x.features ? x.features.names.map(() => '72') : [])];
     const table = bars('Training samples that ' + words, head, widths, shown.map((e) => sampleRow(e, limit, side)));
-    if (!x.features) return replace(side, table);
+    if (!x.features && !targets) return replace(side, table);
     table.tHead.className = '';
     table.style.width = 'max-content';
     table.style.minWidth = '100%';
@@ -396,11 +402,12 @@
     const m = x.machines[state.machine], a = unpacked(m), q = state.query, c = output(m), k = q * m.outputs.length + c;
     find('query-title').textContent = 'Query ' + q;
     find('query-title').dataset.query = q;
-    find('query-text').textContent = (x.class ? 'Class ' + className(x.class[q]) + '; the network says ' + className(x.chosen[q]) + probability(q) + (wrong(q) ? ', which is wrong' : '') + '. ' : '') + 'Row ' + x.row[q] + ' of the data.';
+    find('query-text').textContent = (x.class ? 'Class ' + className(x.class[q]) + '; the network says ' + className(x.chosen[q]) + probability(q) + (wrong(q) ? ', which is wrong' : '') + '. ' : '') +
+      (targets ? 'Target ' + some(targets, q, x.targets.width) + '; the network says ' + some(said, q, said.length / x.queries) + '. ' : '') + 'Row ' + x.row[q] + ' of the data.';
     replace('query-picture', x.images ? picture(q, 'Query ' + q + (x.class ? ', class ' + className(x.class[q]) : '')) :
       make('div', { class: 'scroll' }, make('table', {}, make('caption', { class: 'unseen' }, 'Query ' + q), make('thead', {}, make('tr', {}, ...row(q).map(([name]) => make('th', { scope: 'col' }, name)))),
         make('tbody', {}, make('tr', {}, ...row(q).map(([, v]) => make('td', {}, number(v))))))));
-    find('account-title').textContent = 'The account of ' + (m.target === 'loss' ? 'the loss' : 'output ' + m.outputs[c]);
+    find('account-title').textContent = 'The account of ' + (m.target === 'loss' ? 'the loss' : (data.classes && !m.target && m.outputs.length > 1 ? 'output ' : '') + m.outputs[c]);
     showAccount(a, k);
     const { up, down } = entries(m, a, k), both = [...up, ...down];
     const limit = Math.max(...both.map((e) => Math.abs(e.value)), 0) || 1, found = both.find((e) => e.at === state.sample);
