@@ -3,6 +3,7 @@ package experiments
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,7 +18,9 @@ type Pair struct {
 	B string `json:"b"`
 	// Fault says why the runs cannot be compared, "" where they can.
 	Fault         string        `json:"fault,omitempty"`
-	Queries       int           `json:"queries"`
+	Queries       int           `json:"queries"` // in both runs
+	QueriesA      int           `json:"queries_a"`
+	QueriesB      int           `json:"queries_b"`
 	Agreement     Figure        `json:"argmax_agreement"` // share of queries to which both networks give the same class; NaN without classes
 	RMSDifference Figure        `json:"rms_difference"`   // of the networks' outputs, over queries and outputs
 	MaxDifference Figure        `json:"max_difference"`
@@ -33,18 +36,20 @@ type MachinePair struct {
 	Samples     int      `json:"samples"`         // training samples in both runs
 	Mean        Figure   `json:"rank_correlation"`
 	Lowest      Figure   `json:"lowest"`
-	LowestQuery int      `json:"lowest_query"` // −1: none
+	LowestQuery int      `json:"lowest_query"` // its place in a; −1: none
 	Undefined   int      `json:"undefined"`    // queries without one: all contributions are equal
-	Queries     []Figure `json:"by_query"`
+	Queries     []Figure `json:"by_query"`     // of the queries in both, in the order of a
 }
 
 // comparePair compares two runs. Memory: the contributions of a machine in both. Time: O(M·C·N log N) for each machine.
 func comparePair(ctx context.Context, a, b *Run) (Pair, error) {
 	p := Pair{A: a.Path, B: b.Path, Agreement: nan(), RMSDifference: nan(), MaxDifference: nan(), Machines: []MachinePair{}}
-	if p.Fault = otherQueries(a, b); p.Fault != "" {
-		return p, nil
+	queries, fault, err := commonQueries(a, b)
+	if p.Fault = fault; fault != "" || err != nil {
+		return p, err
 	}
-	if err := p.predictions(a, b); err != nil {
+	p.Queries, p.QueriesA, p.QueriesB = len(queries), a.Summary.Samples.Query, b.Summary.Samples.Query
+	if err := p.predictions(a, b, queries); err != nil {
 		return p, err
 	}
 	pairs, fault, err := commonSamples(a, b)
@@ -64,7 +69,7 @@ func comparePair(ctx context.Context, a, b *Run) (Pair, error) {
 			mp.Fault = "one accounts for another target than the other"
 		}
 		if mp.Fault == "" {
-			if err := mp.correlate(a, b, pairs); err != nil {
+			if err := mp.correlate(a, b, queries, pairs); err != nil {
 				return p, err
 			}
 		}
@@ -75,49 +80,121 @@ func comparePair(ctx context.Context, a, b *Run) (Pair, error) {
 
 func nan() Figure { return Figure(math.NaN()) }
 
-// otherQueries says why two runs do not have the same queries, "" where they do: the same rows of the
-// same data with the same targets, or the same inputs and targets.
-func otherQueries(a, b *Run) string {
+// commonQueries returns the places of the queries that both runs have, in a and in b, or says why they cannot be
+// told. Queries are the same if their inputs are, or if they are the same rows of the same data, and their targets are.
+func commonQueries(a, b *Run) (pairs [][2]int, fault string, err error) {
 	same := func(name string) bool {
 		x, inA := a.record("arrays/" + name + ".npy")
 		y, inB := b.record("arrays/" + name + ".npy")
 		return inA && inB && x.SHA256 == y.SHA256
 	}
 	data := a.Manifest.Data.SHA256 != "" && a.Manifest.Data.SHA256 == b.Manifest.Data.SHA256
+	whole := data && same("query_indices") || same("query_inputs")
 	switch {
 	case a.Summary.Outputs != b.Summary.Outputs:
-		return fmt.Sprintf("%d outputs and %d", a.Summary.Outputs, b.Summary.Outputs)
-	case !(data && same("query_indices")) && !same("query_inputs"):
-		if a.Manifest.Data.Source != b.Manifest.Data.Source || a.Manifest.Data.SHA256 != b.Manifest.Data.SHA256 {
-			return "other data"
+		return nil, fmt.Sprintf("%d outputs and %d", a.Summary.Outputs, b.Summary.Outputs), nil
+	case !whole && !data && (a.Manifest.Data.Source != b.Manifest.Data.Source || a.Manifest.Data.SHA256 != b.Manifest.Data.SHA256):
+		return nil, "other data", nil
+	case !whole && !data: // drawn: the index of a sample does not tell which it is
+		return nil, "other query samples", nil
+	case whole && !same("query_targets"):
+		return nil, "other targets of the queries", nil
+	case whole:
+		for m := range a.Summary.Samples.Query {
+			pairs = append(pairs, [2]int{m, m})
 		}
-		return "other query samples"
-	case !same("query_targets"):
-		return "other targets of the queries"
+		return pairs, "", nil
+	case !slices.Equal(a.Manifest.Data.Classes, b.Manifest.Data.Classes):
+		return nil, "other classes", nil
 	}
-	return ""
+	if pairs, err = commonIndices(a, b, "query_indices"); err != nil {
+		return nil, "", err
+	}
+	if len(pairs) == 0 {
+		return nil, "other query samples", nil
+	}
+	equal, err := equalTargets(a, b, pairs)
+	if !equal && err == nil {
+		fault = "other targets of the queries"
+	}
+	return pairs, fault, err
 }
 
-// predictions compares what the networks give.
-func (p *Pair) predictions(a, b *Run) error {
-	x, shape, err := readRunArray(a, "outputs_final", npy.ReadFloat64)
+// commonIndices returns the places of the samples that both runs have by the index in the data, in the order of a.
+func commonIndices(a, b *Run, name string) (pairs [][2]int, err error) {
+	x, _, err := readRunArray(a, name, npy.Read[int64])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	y, other, err := readRunArray(b, "outputs_final", npy.ReadFloat64)
+	y, _, err := readRunArray(b, name, npy.Read[int64])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !slices.Equal(shape, other) || len(shape) != 2 {
-		return fmt.Errorf("compare %s with %s: outputs_final has shape %v and %v", a.Path, b.Path, shape, other)
+	at := make(map[int64]int, len(y))
+	for j, index := range y {
+		at[index] = j
 	}
-	p.Queries = shape[0]
+	for i, index := range x {
+		if j, found := at[index]; found {
+			pairs = append(pairs, [2]int{i, j})
+		}
+	}
+	return pairs, nil
+}
+
+// equalTargets reports whether the queries of pairs have the same targets in both runs.
+func equalTargets(a, b *Run, pairs [][2]int) (bool, error) {
+	var rows [2][][]byte
+	for side, r := range []*Run{a, b} {
+		content, err := r.readFile("arrays/query_targets.npy")
+		if err != nil {
+			return false, fmt.Errorf("read run directory %s: %w", r.Path, err)
+		}
+		in := bytes.NewReader(content)
+		h, err := npy.ReadHeader(in)
+		if err != nil || len(h.Shape) == 0 || h.Shape[0] == 0 || in.Len()%h.Shape[0] != 0 {
+			return false, errors.Join(fmt.Errorf("read run directory %s: query_targets: %s of shape %v in %d bytes", r.Path, h.DType, h.Shape, in.Len()), err)
+		}
+		data := content[len(content)-in.Len():]
+		rows[side] = slices.Collect(slices.Chunk(data, max(1, len(data)/h.Shape[0])))
+	}
+	for _, p := range pairs {
+		if p[0] >= len(rows[0]) || p[1] >= len(rows[1]) {
+			return false, fmt.Errorf("compare %s with %s: query_targets has fewer queries than query_indices", a.Path, b.Path)
+		}
+		if !bytes.Equal(rows[0][p[0]], rows[1][p[1]]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// predictions compares what the networks give for the queries of pairs.
+func (p *Pair) predictions(a, b *Run, pairs [][2]int) error {
+	var sides [2][]float64
+	c := a.Summary.Outputs
+	for side, r := range []*Run{a, b} {
+		all, shape, err := readRunArray(r, "outputs_final", npy.ReadFloat64)
+		if err != nil {
+			return err
+		}
+		if len(shape) != 2 || shape[1] != c {
+			return fmt.Errorf("compare %s with %s: outputs_final of %s has shape %v, want (queries, %d)", a.Path, b.Path, r.Path, shape, c)
+		}
+		for _, pair := range pairs {
+			if pair[side] >= shape[0] {
+				return fmt.Errorf("compare %s with %s: outputs_final of %s has %d queries, fewer than its other arrays", a.Path, b.Path, r.Path, shape[0])
+			}
+			sides[side] = append(sides[side], all[pair[side]*c:(pair[side]+1)*c]...)
+		}
+	}
+	x, y := sides[0], sides[1]
 	if len(x) == 0 {
 		return nil
 	}
 	// Numbers to predict, one or several, choose no class; runs of classes have an accuracy.
 	if !math.IsNaN(float64(a.Summary.Network.QueryAccuracy)) {
-		p.Agreement = agreement(Classes(x, shape[1]), Classes(y, shape[1]))
+		p.Agreement = agreement(Classes(x, c), Classes(y, c))
 	}
 	largest, squares := 0.0, 0.0
 	for i := range x {
@@ -132,14 +209,6 @@ func (p *Pair) predictions(a, b *Run) error {
 // commonSamples returns the places of the training samples that both runs have, in a and in b, or
 // says why they cannot be told.
 func commonSamples(a, b *Run) (pairs [][2]int, fault string, err error) {
-	x, _, err := readRunArray(a, "train_indices", npy.Read[int64])
-	if err != nil {
-		return nil, "", err
-	}
-	y, _, err := readRunArray(b, "train_indices", npy.Read[int64])
-	if err != nil {
-		return nil, "", err
-	}
 	if a.Manifest.Data.SHA256 == "" { // drawn: the index of a sample does not tell which it is
 		i, _ := a.record("arrays/train_inputs.npy")
 		j, _ := b.record("arrays/train_inputs.npy")
@@ -147,14 +216,8 @@ func commonSamples(a, b *Run) (pairs [][2]int, fault string, err error) {
 			return nil, "other training samples", nil
 		}
 	}
-	at := make(map[int64]int, len(y))
-	for j, index := range y {
-		at[index] = j
-	}
-	for i, index := range x {
-		if j, found := at[index]; found {
-			pairs = append(pairs, [2]int{i, j})
-		}
+	if pairs, err = commonIndices(a, b, "train_indices"); err != nil {
+		return nil, "", err
 	}
 	if len(pairs) < 2 {
 		fault = fmt.Sprintf("%d training samples in both", len(pairs))
@@ -162,8 +225,8 @@ func commonSamples(a, b *Run) (pairs [][2]int, fault string, err error) {
 	return pairs, fault, nil
 }
 
-// correlate computes the rank correlations.
-func (mp *MachinePair) correlate(a, b *Run, pairs [][2]int) error {
+// correlate computes the rank correlations of the queries, over the training samples of pairs.
+func (mp *MachinePair) correlate(a, b *Run, queries, pairs [][2]int) error {
 	name := mp.Machine + "/contributions"
 	x, shape, err := readRunArray(a, name, npy.ReadFloat64)
 	if err != nil {
@@ -173,7 +236,7 @@ func (mp *MachinePair) correlate(a, b *Run, pairs [][2]int) error {
 	if err != nil {
 		return err
 	}
-	if len(shape) != 3 || len(other) != 3 || !slices.Equal(shape[:2], other[:2]) {
+	if len(shape) != 3 || len(other) != 3 || shape[1] != other[1] {
 		return fmt.Errorf("compare %s with %s: %s has shape %v and %v", a.Path, b.Path, name, shape, other)
 	}
 	for _, p := range pairs {
@@ -181,14 +244,19 @@ func (mp *MachinePair) correlate(a, b *Run, pairs [][2]int) error {
 			return fmt.Errorf("compare %s with %s: %s has fewer training samples than train_indices", a.Path, b.Path, name)
 		}
 	}
+	for _, m := range queries {
+		if m[0] >= shape[0] || m[1] >= other[0] {
+			return fmt.Errorf("compare %s with %s: %s has fewer queries than the runs", a.Path, b.Path, name)
+		}
+	}
 	p, q := make([]float64, len(pairs)), make([]float64, len(pairs))
 	sum, defined := 0.0, 0
-	for m := range shape[0] {
+	for _, m := range queries {
 		mean := 0.0
 		for c := range shape[1] {
-			k := m*shape[1] + c
+			k, l := m[0]*shape[1]+c, m[1]*shape[1]+c
 			for i, pair := range pairs {
-				p[i], q[i] = x[k*shape[2]+pair[0]], y[k*other[2]+pair[1]]
+				p[i], q[i] = x[k*shape[2]+pair[0]], y[l*other[2]+pair[1]]
 			}
 			mean += Spearman(p, q) / float64(shape[1])
 		}
@@ -199,7 +267,7 @@ func (mp *MachinePair) correlate(a, b *Run, pairs [][2]int) error {
 		}
 		sum, defined = sum+mean, defined+1
 		if !(mean >= float64(mp.Lowest)) {
-			mp.Lowest, mp.LowestQuery = Figure(mean), m
+			mp.Lowest, mp.LowestQuery = Figure(mean), m[0]
 		}
 	}
 	if defined > 0 {

@@ -134,6 +134,9 @@ func (c *Comparison) pairsTable(w io.Writer) error {
 			notes += fmt.Sprintf("not compared: %s and %s: %s\n", a, b, p.Fault)
 			continue
 		}
+		if p.Queries < max(p.QueriesA, p.QueriesB) {
+			notes += fmt.Sprintf("%s and %s share %d queries, by their index in the data, of %d and %d\n", a, b, p.Queries, p.QueriesA, p.QueriesB)
+		}
 		table = append(table, []string{a, b, "(network)", strconv.Itoa(p.Queries), number(p.Agreement), number(p.RMSDifference), number(p.MaxDifference)})
 		for _, m := range p.Machines {
 			if m.Fault != "" {

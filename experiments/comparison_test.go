@@ -39,13 +39,16 @@ func TestSpearman(t *testing.T) {
 }
 
 // pairRun is a run of two queries, two outputs and the training samples of the given indices.
-func pairRun(t *testing.T, name string, indices []int64, outputs, contributions []float64) *Run {
+func pairRun(t *testing.T, name string, indices []int64, outputs, contributions []float64, queries ...int64) *Run {
 	t.Helper()
+	if queries == nil {
+		queries = []int64{7, 3}
+	}
 	d, err := CreateRunDir(filepath.Join(t.TempDir(), name))
 	must(t, err)
 	must(t, d.Update(func(m *Manifest) { m.Name, m.Data = name, DataProvenance{Source: "digits", SHA256: "ab"} }))
 	must(t, d.WriteFile("config.yaml", text("name: "+name+"\n")))
-	must(t, WriteArray(d, "query_indices", []int{2}, []int64{7, 3}))
+	must(t, WriteArray(d, "query_indices", []int{2}, queries))
 	must(t, WriteArray(d, "query_targets", []int{2}, []int64{1, 0}))
 	must(t, WriteArray(d, "train_indices", []int{len(indices)}, indices))
 	must(t, WriteArray(d, "outputs_final", []int{2, 2}, outputs))
@@ -73,7 +76,7 @@ func TestPairByHand(t *testing.T) {
 	})
 	got, err := comparePair(context.Background(), a, b)
 	must(t, err)
-	want := Pair{A: a.Path, B: b.Path, Queries: 2, Agreement: 0.5, // classes 0, 1 and 0, 0
+	want := Pair{A: a.Path, B: b.Path, Queries: 2, QueriesA: 2, QueriesB: 2, Agreement: 0.5, // classes 0, 1 and 0, 0
 		RMSDifference: Figure(math.Sqrt(10. / 4)), MaxDifference: 3,
 		Machines: []MachinePair{{Machine: "exact", Samples: 4, Mean: 0.3, Lowest: 0, LowestQuery: 0, Queries: []Figure{0, 0.6}}}}
 	for _, f := range []*Figure{&got.Machines[0].Mean, &got.Machines[0].Queries[0], &got.Machines[0].Queries[1], &got.Machines[0].Lowest} {
@@ -153,6 +156,54 @@ func TestComparisonOfRuns(t *testing.T) {
 	must(t, err)
 	if p := twin.Pairs[0]; len(twin.Differences) != 0 || p.Agreement != 1 || p.MaxDifference != 0 || math.Abs(float64(p.Machines[0].Lowest)-1) > 1e-14 {
 		t.Errorf("a run and itself: %+v", twin)
+	}
+}
+
+// Runs of 7 and of 5 queries of the same data and seed share 5, at the same rows; the numbers are those of the shared
+// ones. Of the runs by hand, the shared query has another place in the other.
+func TestPairOfSomeQueries(t *testing.T) {
+	a := mustExecute(t, small)
+	b := mustExecute(t, small, "data.query=5", "training.steps=3")
+	c, err := NewComparison(context.Background(), []*Run{a, b})
+	must(t, err)
+	p := c.Pairs[0]
+	if p.Fault != "" || p.Queries != 5 || p.QueriesA != 7 || p.QueriesB != 5 || len(p.Machines) == 0 || len(p.Machines[0].Queries) != 5 {
+		t.Fatalf("pair is %+v", p)
+	}
+	x, y := readArray[float64](t, a.Path, "outputs_final"), readArray[float64](t, b.Path, "outputs_final")
+	largest := 0.0
+	for i := range y {
+		largest = max(largest, math.Abs(x[i]-y[i]))
+	}
+	if float64(p.MaxDifference) != largest {
+		t.Errorf("the largest difference is %v, want %v", p.MaxDifference, largest)
+	}
+	var out strings.Builder
+	must(t, c.Table(&out))
+	if want := " share 5 queries, by their index in the data, of 7 and 5\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("table is without %q:\n%s", want, out.String())
+	}
+
+	rows := []float64{.1, .2, .3, .4, .1, .2, .3, .4, .4, .3, .2, .1, .1, .2, .3, .4}
+	u := pairRun(t, "u", []int64{1, 2, 3, 4}, []float64{1, 0, 0, 2}, rows, 7, 3)
+	v := pairRun(t, "v", []int64{1, 2, 3, 4}, []float64{0, 5, 9, 9}, rows, 3, 8)
+	got, err := comparePair(context.Background(), u, v)
+	must(t, err)
+	if got.Fault != "other targets of the queries" { // 0 of row 3 in u, 1 in v
+		t.Errorf("other targets: %+v", got)
+	}
+	v = pairRun(t, "v", []int64{1, 2, 3, 4}, []float64{9, 9, 0, 5}, rows, 8, 3)
+	got, err = comparePair(context.Background(), u, v)
+	must(t, err)
+	if got.Queries != 1 || got.MaxDifference != 3 || math.Abs(float64(got.Machines[0].Mean)-1) > 1e-14 || got.Machines[0].LowestQuery != 1 {
+		t.Errorf("one query in both: %+v", got)
+	}
+	u = pairRun(t, "u", []int64{1, 2, 3, 4}, []float64{1, 0, 0, 2}, rows, 3, 7)
+	v = pairRun(t, "v", []int64{1, 2, 3, 4}, []float64{9, 9, 0, 5}, rows, 3, 8) // both 1
+	got, err = comparePair(context.Background(), u, v)
+	must(t, err)
+	if got.Queries != 1 || got.MaxDifference != 9 {
+		t.Errorf("the first query in both: %+v", got)
 	}
 }
 
