@@ -18,7 +18,12 @@ type windows struct{ bounds []int }
 
 // windows returns those of the configuration for N training samples; none unless they are asked for.
 func (c *Config) windows(samples int) (windows, error) {
-	d, steps := &c.Decompose, c.Training.Steps
+	return c.windowsOf(samples, c.Training.Steps)
+}
+
+// windowsOf is windows of a run of another number of steps.
+func (c *Config) windowsOf(samples, steps int) (windows, error) {
+	d := &c.Decompose
 	var bounds []int
 	switch {
 	case d.Windows > 0:

@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"pkm/internal/compute"
 	"pkm/internal/npy"
 )
 
@@ -278,5 +280,54 @@ func TestClassesWithoutSamples(t *testing.T) {
 		if there := slices.Contains(labels, int64(at%10)); (q != 0) != there {
 			t.Errorf("class %d, of which there are samples: %v, contributes %g", at%10, there, q)
 		}
+	}
+}
+
+// A replay of a run that stopped early tells apart windows of the steps it took; windows of the run that hold no step are
+// left out, of the explanation and of the report.
+func TestEmptyWindowsAreLeftOut(t *testing.T) {
+	base := []string{"data.train=40", "data.query=3", "network.hidden=[6]", "training.steps=100", "machines=[{name: exact, family: exact, rule: gauss-2}]"}
+	long := mustExecute(t, "name: t\n", append(base, "training.steps=10")...)
+	stop := fmt.Sprintf("training.stop.loss=%.17g", float64(long.Summary.Network.TrainLoss))
+	explained := func(r *Run, replay bool) *Explanation {
+		t.Helper()
+		e, err := Explain(context.Background(), r.Path, 0, ExplainOptions{Replay: replay, Engine: func(string) (compute.Engine, error) { return gonum(t), nil }})
+		must(t, err)
+		return e[0]
+	}
+	check := func(name string, e *Explanation, steps, want int) {
+		t.Helper()
+		if len(e.ByWindow) != want || *e.ByWindow[0].FirstStep != 0 || *e.ByWindow[want-1].EndStep != steps {
+			t.Fatalf("%s: windows %+v, want %d up to step %d", name, e.ByWindow, want, steps)
+		}
+		sum := 0.0
+		for i, w := range e.ByWindow {
+			if sum += float64(w.Contribution); *w.FirstStep == *w.EndStep || i > 0 && *w.FirstStep != *e.ByWindow[i-1].EndStep {
+				t.Errorf("%s: window %d is %s", name, i, w.Name)
+			}
+		}
+		if d := math.Abs(sum - float64(e.Sum.Contributions)); d > 1e-12 { // rounding of 40 terms of order 1
+			t.Errorf("%s: the windows miss %g of the contributions", name, d)
+		}
+		if len(e.For) > 0 && len(e.For[0].ByWindow) != want {
+			t.Errorf("%s: a sample has %d windows", name, len(e.For[0].ByWindow))
+		}
+	}
+	r := mustExecute(t, "name: t\n", append(base, stop)...)
+	check("replay", explained(r, true), r.Summary.Steps, min(10, r.Summary.Steps))
+	r = mustExecute(t, "name: t\n", append(base, stop, "decompose.windows=20")...) // of 5 steps
+	want := (r.Summary.Steps + 4) / 5
+	check("stored", explained(r, false), r.Summary.Steps, want)
+	check("stored windows, replayed", explained(r, true), r.Summary.Steps, want)
+	source, err := openRun(r.Path)
+	must(t, err)
+	defer source.root.Close()
+	x, err := newExplorer(source)
+	must(t, err)
+	if names := x.Machines[0].Windows.Names; len(names) != want || names[want-1] != fmt.Sprint(r.Summary.Steps) {
+		t.Errorf("the report's windows end at %v, want %d", names, want)
+	}
+	if part, ends := joinWindows([]int{0, 4, 8, 9, 9, 9}); !slices.Equal(part, []int{0, 1, 2, 2, 2}) || !slices.Equal(ends, []string{"4", "8", "9"}) {
+		t.Errorf("parts %v end at %v", part, ends)
 	}
 }

@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -145,6 +146,7 @@ type experiment[T graphs.Float] struct {
 	stepSizes      []float64             // η of the steps so far
 	residuals      []float64             // of the steps so far, as Progress has them
 	completed      int                   // steps
+	windowSteps    int                   // those that the windows part; 0: training.steps
 	stopped        string                // why training ended early as completed, or ""
 	baselines      []baseline            // of a completed run
 	accounted      bool                  // the machines hold the account of the completed steps
@@ -278,7 +280,7 @@ func (e *experiment[T]) prepareMachines() (err error) {
 		return err
 	}
 	e.tracker.refiner.budget = c.refineBudget()
-	if e.tracker.windows, err = c.windows(e.train.Count()); err != nil {
+	if e.tracker.windows, err = c.windowsOf(e.train.Count(), cmp.Or(e.windowSteps, c.Training.Steps)); err != nil {
 		return err
 	}
 	for _, m := range e.machines {

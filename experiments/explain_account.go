@@ -156,6 +156,7 @@ func (x *explainer) explain(s *explainedSamples, k int, t *explainedTarget, all 
 		}
 		total.add(term.weight, one)
 	}
+	bounds := total.dropEmptyWindows(all.bounds)
 	e := &Explanation{Run: x.run.Path, Name: x.run.Manifest.Name, Target: named,
 		Machine: ExplainSource{t.machine.Name, t.machine.Family, t.machine.Rule, all.source},
 		Sample: Explained{Query: s.number(), DataIndex: s.index, File: s.file, Row: s.row(k), Label: x.label(s.samples, k), Predicted: x.predicted(f),
@@ -166,17 +167,17 @@ func (x *explainer) explain(s *explainedSamples, k int, t *explainedTarget, all 
 	}
 	e.ByLayer = partsOf(all.layers, total.layers)
 	var windows []string
-	for w := range max(0, len(all.bounds)-1) {
-		windows = append(windows, windowName(all.bounds[w], all.bounds[w+1]))
+	for w := range max(0, len(bounds)-1) {
+		windows = append(windows, windowName(bounds[w], bounds[w+1]))
 	}
 	e.ByWindow = partsOf(windows, total.windows)
 	for w := range e.ByWindow {
-		e.ByWindow[w].FirstStep, e.ByWindow[w].EndStep = &all.bounds[w], &all.bounds[w+1]
+		e.ByWindow[w].FirstStep, e.ByWindow[w].EndStep = &bounds[w], &bounds[w+1]
 	}
 	if e.ByLayer == nil {
 		e.Missing = append(e.Missing, "decompose.layers=true")
 	}
-	if e.ByWindow == nil {
+	if e.ByWindow == nil && len(all.bounds) == 0 {
 		e.Missing = append(e.Missing, "decompose.windows=10")
 	}
 	x.byClass(e, total)
@@ -186,6 +187,25 @@ func (x *explainer) explain(s *explainedSamples, k int, t *explainedTarget, all 
 	}
 	e.pictures = x.pictures(e.units)
 	return e, nil
+}
+
+// dropEmptyWindows leaves out windows without steps, which a run has that took fewer than were asked for, and returns
+// the bounds of the others.
+func (a *sampleAccount) dropEmptyWindows(bounds []int) (kept []int) {
+	var windows shares
+	for w := range max(0, len(bounds)-1) {
+		if bounds[w] == bounds[w+1] {
+			continue
+		}
+		if kept == nil {
+			kept = bounds[w : w+1 : w+1]
+		}
+		kept = append(kept, bounds[w+1])
+		windows.contributions = append(windows.contributions, a.windows.contributions[w])
+		windows.regularization = append(windows.regularization, a.windows.regularization[w])
+	}
+	a.windows = windows
+	return kept
 }
 
 // windowName says which steps are from first up to end.

@@ -39,7 +39,7 @@ func (x *explainer) replayConfig(s *explainedSamples, t *explainedTarget) *Confi
 	c.Baselines, c.Analysis, c.Bound = nil, Analysis{}, Bound{Kind: "none"}
 	c.Decompose.Layers = true
 	if c.Decompose.Windows == 0 && c.Decompose.Epochs == 0 {
-		c.Decompose.Windows = min(replayWindows, c.Training.Steps)
+		c.Decompose.Windows = min(replayWindows, x.run.Summary.Steps)
 	}
 	return &c
 }
@@ -118,6 +118,9 @@ func (r *replayed[T]) prepare(s *explainedSamples, t *explainedTarget) (err erro
 		return err
 	}
 	e.completed = x.run.Summary.Steps
+	if d := x.config.Decompose; d.Windows == 0 && d.Epochs == 0 { // the windows are the replay's own
+		e.windowSteps = e.completed
+	}
 	if err := e.prepareMachines(); err != nil {
 		e.options.Engine.Close()
 		return err

@@ -196,15 +196,30 @@ func (r *reportSource) explorerShares(m reportMachine, x *explorerMachine, queri
 	if err != nil {
 		return err
 	}
-	joined := make([]int, shape[0]) // the part of a window
-	parts := min(shape[0], mostWindows)
-	names := make([]string, parts)
-	for w := range joined {
-		joined[w] = w * parts / shape[0]
-		names[joined[w]] = strconv.Itoa(bounds[w+1]) // where the part ends
-	}
+	joined, names := joinWindows(bounds)
 	x.Windows, err = r.shares(m, x, "window", queries, details, names, joined)
 	return err
+}
+
+// joinWindows returns the part of each window and where the parts end. Windows without steps, which a run has that took
+// fewer than were asked for, are no parts of their own.
+func joinWindows(bounds []int) (part []int, ends []string) {
+	count := 0 // of windows with steps
+	for w := range len(bounds) - 1 {
+		if bounds[w+1] > bounds[w] {
+			count++
+		}
+	}
+	parts, at := max(1, min(count, mostWindows)), -1
+	part, ends = make([]int, len(bounds)-1), make([]string, parts)
+	for w := range part {
+		if bounds[w+1] > bounds[w] {
+			at++
+		}
+		part[w] = max(0, at) * parts / max(1, count)
+		ends[part[w]] = strconv.Itoa(bounds[w+1])
+	}
+	return part, ends
 }
 
 // shares reads contributions_by_<kind> (parts, M, C, N). joined, if not nil, is the place of each part in names.
