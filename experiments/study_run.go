@@ -68,9 +68,20 @@ func (s *Study) Run(ctx context.Context, o StudyOptions) (*Convergence, error) {
 		return nil, err
 	}
 	if completed == 0 {
-		return c, fmt.Errorf("convergence study %s: every run diverged, the last as follows: %s", o.Dir, c.Levels[len(c.Levels)-1].Reason)
+		return c, &AllDivergedError{Dir: o.Dir, Reason: c.Levels[len(c.Levels)-1].Reason}
 	}
 	return c, nil
+}
+
+// AllDivergedError reports a study without a run that did not diverge.
+type AllDivergedError struct {
+	Dir    string
+	Reason string // of the last run
+}
+
+// Error implements error.
+func (e *AllDivergedError) Error() string {
+	return fmt.Sprintf("convergence study %s: every run diverged, the last as follows: %s", e.Dir, e.Reason)
 }
 
 // run makes the run of a level, unless it is done. One that diverges is no error.

@@ -71,3 +71,15 @@ func TestConvergeRefusals(t *testing.T) {
 		t.Error("a study that is refused has left a folder")
 	}
 }
+
+// A study in which every run diverges ends with the exit code of a run that does.
+func TestConvergeDiverged(t *testing.T) {
+	t.Chdir(t.TempDir())
+	config := write(t, "fast.yaml", fast)
+	args := []string{"converge", config, "loss.kind=squared-error", "training.optimizer.learning_rate=1e6", "training.steps=64", "--halvings", "1", "--rules", "left"}
+	for range 2 { // the second time the runs are there
+		if code, out, errout := pkm(t, args...); code != exitDiverged || !strings.Contains(errout, "every run diverged") {
+			t.Errorf("exit %d\n%s%s", code, out, errout)
+		}
+	}
+}

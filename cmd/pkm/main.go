@@ -120,6 +120,7 @@ func exitCode(err error) int {
 	var occupied *experiments.OccupiedError
 	var memory *experiments.MemoryError
 	var diverged *training.Diverged
+	var allDiverged *experiments.AllDivergedError
 	var signal interrupted
 	var resume *experiments.ResumeError
 	var folder *sweeps.FolderError
@@ -133,7 +134,7 @@ func exitCode(err error) int {
 		return handed.code
 	case errors.As(err, &signal):
 		return exitSignal + int(signal.Signal)
-	case errors.As(err, &diverged):
+	case isAny(err, &diverged, &allDiverged):
 		return exitDiverged
 	case isAny(err, &usage, &config, &choice, &occupied, &memory, &resume, &folder, &explain, &study):
 		return exitUsage
