@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -95,5 +96,26 @@ func completions(root *cobra.Command) {
 				_ = cmd.RegisterFlagCompletionFunc(name, complete) // it fails for a flag that is not there, or has one
 			}
 		}
+	}
+}
+
+// checkShell makes pkm completion refuse a shell that it does not know.
+func checkShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		var shells []string
+		for _, shell := range cmd.Commands() {
+			shells = append(shells, shell.Name())
+		}
+		cmd.Args = func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("completion: unknown shell %q; allowed: %s", args[0], strings.Join(shells, ", "))}
+			}
+			return nil
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	}
 }

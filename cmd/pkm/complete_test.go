@@ -68,3 +68,13 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 }
+
+func TestCompletionOfUnknownShell(t *testing.T) {
+	code, out, errout := pkm(t, "completion", "nosh")
+	if code != exitUsage || out != "" || !strings.Contains(errout, `unknown shell "nosh"; allowed: bash, fish, powershell, zsh`) {
+		t.Errorf("exit %d\n%s%s", code, out, errout)
+	}
+	if code, out, _ := pkm(t, "completion"); code != exitOK || !strings.Contains(out, "bash") {
+		t.Errorf("without a shell: exit %d\n%s", code, out)
+	}
+}

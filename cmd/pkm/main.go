@@ -100,6 +100,7 @@ func run(ctx context.Context, args, environ []string, in io.Reader, out, errout 
 	root.AddCommand(c.sweepCommand(), c.workerCommand())
 	root.AddCommand(c.listCommand(), c.cleanCommand(), c.initCommand(), c.schemaCommand(), c.doctorCommand())
 	completions(root)
+	checkShell(root)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(errout, "pkm:", err)
