@@ -50,15 +50,27 @@ func LoadRun(dir string) (*Run, error) {
 		}
 		return run, nil
 	}
-	reason, advice := "", ""
+	return fail(&FileError{Path: summaryName, Fault: FaultMissing, Detail: "the run has no figures to read; " + unfinished(dir, m)})
+}
+
+// unfinished says in what state a run without figures is, and what to do. The lock of its folder tells one that is
+// running from one that was killed.
+func unfinished(dir string, m *Manifest) string {
+	resume := fmt.Sprintf("; pkm run CONFIG --resume --out %s goes on with it", dir)
+	reason := ""
 	if m.Reason != "" {
 		reason = ", " + m.Reason
 	}
-	if m.Outcome == Interrupted || m.Outcome == Running {
-		advice = fmt.Sprintf("; pkm run CONFIG --resume --out %s goes on with it", dir)
+	switch m.Outcome {
+	case Running:
+		if held, err := beingWritten(dir); err != nil || held {
+			return "it is running; wait for it"
+		}
+		return "it was killed, or the machine stopped" + resume
+	case Interrupted:
+		return fmt.Sprintf("it is %s%s%s", m.Outcome, reason, resume)
 	}
-	return fail(&FileError{Path: summaryName, Fault: FaultMissing,
-		Detail: fmt.Sprintf("the run has no figures to read; it is %s%s%s", m.Outcome, reason, advice)})
+	return fmt.Sprintf("it is %s%s", m.Outcome, reason)
 }
 
 // LoadRuns reads several runs. Those that cannot be read are left out, and their faults are the error,

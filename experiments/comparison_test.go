@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -273,4 +274,28 @@ func TestLoadRunsSaysWhatItFound(t *testing.T) {
 			t.Errorf("error is without %q:\n%v", want, err)
 		}
 	}
+}
+
+// A run that is going on is not to be resumed; one that was killed is.
+func TestUnfinishedRuns(t *testing.T) {
+	d, err := CreateRunDir(filepath.Join(t.TempDir(), "run"))
+	must(t, err)
+	must(t, d.Update(func(m *Manifest) { m.Name = "run" }))
+	if d.lock == nil {
+		t.Skip("the file system has no locks")
+	}
+	says := func(with, without string) {
+		t.Helper()
+		_, loaded := LoadRun(d.Path())
+		_, explained := Explain(context.Background(), d.Path(), 0, ExplainOptions{})
+		report := WriteReport(io.Discard, d.Path())
+		for _, err := range []error{loaded, explained, report} {
+			if err == nil || !strings.Contains(err.Error(), with) || strings.Contains(err.Error(), without) {
+				t.Errorf("error %v, want %q and not %q", err, with, without)
+			}
+		}
+	}
+	says("running", "--resume")
+	must(t, d.lock.Close())
+	says("was killed, or the machine stopped", "running")
 }

@@ -207,9 +207,15 @@ func unexplained(dir string, err error) error {
 	if m.Reason != "" {
 		reason = " (" + m.Reason + ")"
 	}
+	resume := "go on with it by pkm run CONFIG --resume --out " + dir
+	if m.Outcome == Running {
+		if held, err := beingWritten(dir); err == nil && !held {
+			return &ExplainError{Run: dir, Fault: "the run was killed, or the machine stopped", Do: resume}
+		}
+	}
 	do := map[Outcome]string{
-		Running:     "wait for it; if it was killed, go on with it by pkm run CONFIG --resume --out " + dir,
-		Interrupted: "go on with it by pkm run CONFIG --resume --out " + dir,
+		Running:     "wait for it",
+		Interrupted: resume,
 		Diverged:    "there is no final network to explain: run it again with a lower training.optimizer.learning_rate",
 		Failed:      "run it again once the reason is mended",
 	}[m.Outcome]
