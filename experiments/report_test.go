@@ -285,3 +285,27 @@ func TestReportOfRegression(t *testing.T) {
 		t.Error("no agreement of classes")
 	}
 }
+
+// A report has a section of machines where there is a machine or a baseline.
+func TestReportWithoutMachines(t *testing.T) {
+	for _, test := range []struct {
+		overrides []string
+		want      bool
+	}{
+		{[]string{"machines=[]", "path_kernel=none"}, false},
+		{[]string{"machines=[]", "path_kernel=none", "baselines=[{kind: linearized}]"}, true},
+		{nil, true},
+	} {
+		run := mustExecute(t, small, test.overrides...)
+		page, err := os.ReadFile(filepath.Join(run.Path, reportName))
+		must(t, err)
+		for _, part := range []string{`<section id="machines"`, `<a href="#machines">`} {
+			if got := strings.Contains(string(page), part); got != test.want {
+				t.Errorf("%v: %s is there: %t", test.overrides, part, got)
+			}
+		}
+		if !strings.Contains(string(page), `<section id="training"`) {
+			t.Errorf("%v: no training", test.overrides)
+		}
+	}
+}
