@@ -111,6 +111,9 @@ func (v *validator) samples(config *Config) {
 	} else if config.Loss.Kind == training.LogisticName && outputs != 2 {
 		v.fail("loss.kind", ConfigError{Found: config.Loss.Kind, Fault: fmt.Sprintf("while the data has %d classes", outputs), Allowed: "logistic for two classes, such as data.classes: [3, 8]; cross-entropy, squared-error"})
 	}
+	if set.Classes > 0 && config.Loss.Kind == training.LogisticName {
+		v.refuseLogProbabilities(config, "while loss.kind logistic has one output, whose softmax is always 1")
+	}
 	v.network(&config.Network, set, training.Outputs(config.Loss.Kind, outputs))
 	_, _, _, err = set.choose(data.Train, data.Query, data.Classes)
 	var size *SizeError
@@ -152,6 +155,11 @@ func (v *validator) regression(config *Config) {
 	if config.Decompose.Classes {
 		v.fail("decompose.classes", ConfigError{Found: "true", Fault: fault, Allowed: "false"})
 	}
+	v.refuseLogProbabilities(config, fault)
+}
+
+// refuseLogProbabilities records machines whose target does not exist.
+func (v *validator) refuseLogProbabilities(config *Config, fault string) {
 	for i, m := range config.Machines {
 		if m.Target == logProbabilityTarget {
 			v.fail(itemPath("machines", i)+".target", ConfigError{Found: m.Target, Fault: fault, Allowed: outputsTarget + ", " + lossTarget})

@@ -257,3 +257,14 @@ func TestRefusedValues(t *testing.T) {
 		}
 	}
 }
+
+// One logit has no softmax to take the logarithm of: the account would be of zeros.
+func TestLogProbabilityOfOneOutput(t *testing.T) {
+	overrides := []string{"data={classes: [3, 8], train: 40, query: 7}", "machines=[{name: exact, family: exact, rule: left, target: log-probability}]"}
+	for loss, want := range map[string]string{"logistic": "machines[0].target: found log-probability, while loss.kind logistic has one output", "cross-entropy": ""} {
+		_, err := Parse("test", []byte("name: x\n"), "yaml", append(overrides, "loss.kind="+loss), nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", loss, err)
+		}
+	}
+}
