@@ -144,6 +144,9 @@ func TestDistributedRefusals(t *testing.T) {
 // What a killed coordinator left is gone on with, also where files of parts are damaged; without --distributed it is
 // refused, and stays as it is.
 func TestDistributedResume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; the full tests run it")
+	}
 	dir := t.TempDir()
 	config, out := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "r")
 	if err := os.WriteFile(config, []byte(distributedConfig), 0o666); err != nil {
