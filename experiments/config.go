@@ -39,6 +39,7 @@ type Config struct {
 	Memory     string     `yaml:"memory" default:"2GiB" form:"size"` // what a run may take, by turns for its queries where it has to
 	FastDevRun bool       `yaml:"fast_dev_run" default:"false"`      // a few steps and samples, as [Load] cuts them
 
+	Figures     bool `yaml:"figures" default:"true"`      // the plots of the report as SVG and PNG
 	TensorBoard bool `yaml:"tensorboard" default:"false"` // event files
 }
 

@@ -45,6 +45,7 @@ func defaultConfig() *Config {
 		Baselines:  []Baseline{},
 		PathKernel: "trace",
 		Memory:     "2GiB",
+		Figures:    true,
 	}
 }
 

@@ -123,10 +123,10 @@ func TestRefusals(t *testing.T) {
 		{"no name", "seed: 1\n", nil, nil, []string{"f.yaml: name: missing; allowed: " + folderNames}},
 		{"no equals sign", valid, nil, []string{"training.steps"}, []string{"override training.steps: has no =; allowed: key=value, such as training.steps=100; +key=value to add; ~key to take away"}},
 		{"an unknown override", valid, nil, []string{"training.step=1"}, []string{"override training.step=1: training.step: unknown key; did you mean training.steps? allowed here: steps, batch_size, loss_limit, clip_norm, stop, checkpoints, optimizer, schedule"}},
-		{"an override of another section", valid, nil, []string{"learning_rate=1"}, []string{"override learning_rate=1: learning_rate: unknown key; did you mean training.optimizer.learning_rate? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, tensorboard"}},
+		{"an override of another section", valid, nil, []string{"learning_rate=1"}, []string{"override learning_rate=1: learning_rate: unknown key; did you mean training.optimizer.learning_rate? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, figures, tensorboard"}},
 		{"an override of an item that is not there", valid, nil, []string{"machines[2].rule=left"}, []string{"override machines[2].rule=left: machines[2].rule: found [2], while the number of items of machines is 2; allowed: machines[0] to machines[1]"}},
 		{"an override below a value", valid, nil, []string{"seed.x=1"}, []string{"override seed.x=1: seed.x: unknown key: seed has no keys below it; allowed: seed, which is a whole number"}},
-		{"an override of nothing", valid, nil, []string{"=1"}, []string{"override =1: unknown key; allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, tensorboard"}},
+		{"an override of nothing", valid, nil, []string{"=1"}, []string{"override =1: unknown key; allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, figures, tensorboard"}},
 		{"an override without a value", valid, nil, []string{"seed="}, []string{"override seed=: seed: found nothing (~key gives a key its default back); allowed: a whole number"}},
 		{"an override that is no YAML", valid, nil, []string{"network.hidden=[8"}, []string{"override network.hidden=[8: network.hidden: cannot be read as YAML: sequence end token ']' not found; allowed: a list of whole numbers, at least 1 and at most 1000000, such as [64, 64]"}},
 		{"an unknown key in an override", valid, nil, []string{"machines=[{name: a, famly: flow, rule: left}]"}, []string{
@@ -139,9 +139,9 @@ func TestRefusals(t *testing.T) {
 		{"a faulty list under a right one", "name: x\nmachines: [{name: a, family: flow, rule: gauss-3}]\n", nil, []string{"machines=[{name: a, family: flow, rule: simpson}]"}, []string{
 			"override machines=[{name: a, family: flow, rule: simpson}]: machines[0].rule: found simpson, not a rule of family flow; allowed: left, trapezoid"}},
 		{"every source at once", "name: x\nsead: 1\n", []string{"PKM_SED=1"}, []string{"sed=1"}, []string{
-			"f.yaml:2:1: sead: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, tensorboard, defaults, remove",
+			"f.yaml:2:1: sead: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, figures, tensorboard, defaults, remove",
 			"environment variable PKM_SED: unknown variable; did you mean PKM_SEED? allowed: PKM_ and a key, such as PKM_TRAINING_STEPS for training.steps",
-			"override sed=1: sed: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, tensorboard"}},
+			"override sed=1: sed: unknown key; did you mean seed? allowed here: name, seed, precision, data, network, loss, training, machines, decompose, bound, baselines, analysis, path_kernel, memory, fast_dev_run, figures, tensorboard"}},
 		{"a terminal sequence", valid, nil, []string{"name=\"\x1b[31m\"", "network.activation=\"\\e]0;\\a\""}, []string{
 			"override name=\"\ufffd[31m\": name: found \"\\x1b[31m\"; allowed: " + folderNames,
 			"override network.activation=\"\\e]0;\\a\": network.activation: found \"\\x1b]0;\\a\"; allowed: tanh, relu, sigmoid, softplus, gelu, silu, identity"}},

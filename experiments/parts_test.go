@@ -47,7 +47,7 @@ func inParts(engine compute.Engine, seed uint64) func(context.Context, Job) ([]P
 // executeInParts runs an experiment whose account is done in parts.
 func executeInParts(t *testing.T, seed uint64, overrides ...string) *Run {
 	t.Helper()
-	c, err := Parse("t", []byte("name: t\n"), "yaml", overrides, nil)
+	c, err := Parse("t", []byte("name: t\n"), "yaml", append([]string{"figures=false"}, overrides...), nil)
 	must(t, err)
 	must(t, c.Distributable())
 	dir := filepath.Join(t.TempDir(), "run")

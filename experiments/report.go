@@ -60,7 +60,7 @@ func RewriteReport(dir string) error {
 	for _, f := range r.manifest.Files {
 		d.files[f.Path] = f
 	}
-	err = d.report(r)
+	err = d.report(r, true)
 	if err == nil {
 		err = d.writeManifest()
 	}
@@ -114,16 +114,19 @@ func (d *RunDir) writeReport(c *Config, s Summary) error {
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	if err := d.report(r); err != nil {
+	if err := d.report(r, c.Figures); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
 
-// report writes the page and the figures.
-func (d *RunDir) report(r *reportSource) error {
+// report writes the page and, if wanted, the figures.
+func (d *RunDir) report(r *reportSource, figures bool) error {
 	if err := d.WriteFile(reportName, r.write); err != nil {
 		return err
+	}
+	if !figures {
+		return nil
 	}
 	return d.writePictures(r)
 }

@@ -13,7 +13,7 @@ import (
 // a window is added a bound early or late.
 func TestLossAccount(t *testing.T) {
 	for momentum, want := range map[string]int{"0": 1, "0.9": 0} {
-		r := mustExecute(t, small, "training.steps=9", "training.optimizer.momentum="+momentum, "decompose.windows=4",
+		r := mustExecute(t, small, "figures=true", "training.steps=9", "training.optimizer.momentum="+momentum, "decompose.windows=4",
 			"machines=[{name: loss, family: exact, rule: gauss-4, target: loss}, {name: outputs, family: exact, rule: left}]")
 		root, err := os.OpenRoot(r.Path)
 		must(t, err)

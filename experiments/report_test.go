@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -16,7 +17,7 @@ import (
 )
 
 // noiseRun writes a run of N training and M query images of noise, with shares by layer and by window.
-func noiseRun(t *testing.T, N, M, C int) string {
+func noiseRun(t testing.TB, N, M, C int) string {
 	t.Helper()
 	c, err := Parse("test", []byte("name: noise\n"), "yaml", []string{"data={train: 1000, query: 200}", "decompose={layers: true, windows: 4}",
 		"machines=[{name: exact, family: exact, rule: gauss-3}]"}, nil)
@@ -153,7 +154,7 @@ func TestHeatMap(t *testing.T) {
 // The report that a run writes and that of pkm report are the same, and the manifest fits.
 func TestRewriteReport(t *testing.T) {
 	for _, kernel := range []string{"trace", "full"} {
-		r := mustExecute(t, small, "path_kernel="+kernel, "analysis.every=2")
+		r := mustExecute(t, small, "path_kernel="+kernel, "analysis.every=2", "figures=true")
 		before := readFile(t, r.Path, reportName)
 		for _, name := range []string{"training", "agreement", "path-kernel", "tangent-kernel"} {
 			if _, err := png.Decode(bytes.NewReader(readFile(t, r.Path, "figures/"+name+".png"))); err != nil {
@@ -191,6 +192,23 @@ func TestRewriteReport(t *testing.T) {
 		if err := WriteReportFile(file, r.Path); err == nil || !strings.Contains(err.Error(), "not overwritten") {
 			t.Errorf("a file that exists: %v", err)
 		}
+	}
+}
+
+// A run without figures has the report alone, until they are asked for.
+func TestRunWithoutFigures(t *testing.T) {
+	r := mustExecute(t, small, "figures=false")
+	folder := filepath.Join(r.Path, "figures")
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("figures: %v", err)
+	}
+	readFile(t, r.Path, reportName)
+	must(t, RewriteReport(r.Path))
+	if report, err := Verify(r.Path); err != nil || !report.OK() {
+		t.Errorf("verify: %v, %+v", err, report.failed())
+	}
+	if _, err := os.Stat(filepath.Join(folder, "training.png")); err != nil {
+		t.Error(err)
 	}
 }
 

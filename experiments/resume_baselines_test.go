@@ -39,7 +39,7 @@ func TestResumeOfBaselines(t *testing.T) {
 		"a loss to learn": {"machines=[{name: flow, family: flow, rule: trapezoid, target: loss}]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base := []string{"data.train=20", "data.query=4", "network.hidden=[6]", "training.steps=9", "training.checkpoints.save=1e12",
+			base := []string{"figures=false", "data.train=20", "data.query=4", "network.hidden=[6]", "training.steps=9", "training.checkpoints.save=1e12",
 				"machines=[{name: flow, family: flow, rule: trapezoid}, {name: exact, family: exact, rule: trapezoid}]",
 				"baselines=[{kind: linearized}, {kind: path-kernel-ridge}]"}
 			c, err := Parse("t", []byte("name: t\n"), "yaml", append(base, overrides...), nil)

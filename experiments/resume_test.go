@@ -13,7 +13,7 @@ import (
 // interruptedRun leaves a run that was interrupted after a few steps.
 func interruptedRun(t *testing.T, overrides ...string) (*Config, string) {
 	t.Helper()
-	base := []string{"data.train=40", "data.query=5", "network.hidden=[6]", "training.steps=30", "training.batch_size=16", "path_kernel=trace"}
+	base := []string{"data.train=40", "data.query=5", "network.hidden=[6]", "training.steps=30", "training.batch_size=16", "path_kernel=trace", "figures=false"}
 	c, err := Parse("t", []byte("name: t\n"), "yaml", append(base, overrides...), nil)
 	if err != nil {
 		t.Fatal(err)

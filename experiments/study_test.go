@@ -22,6 +22,7 @@ data: {train: 40, query: 7}
 network: {hidden: [8, 8], activation: tanh}
 training: {steps: 10, optimizer: {learning_rate: 0.05}}
 machines: [{name: mine, family: exact, rule: gauss-2}]
+figures: false
 `
 
 // parseStudy returns a study of smallStudy with n halvings.

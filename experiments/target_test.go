@@ -183,7 +183,7 @@ func TestQueriesInTurns(t *testing.T) {
 		"batches":   {"training.batch_size=16", "path_kernel=full"},
 		"backwards": {"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.1", "training.checkpoints.every=4"},
 	} {
-		base := append([]string{"data.train=40", "data.query=7", "network.hidden=[8]", "training.steps=12", "network.activation=relu",
+		base := append([]string{"figures=false", "data.train=40", "data.query=7", "network.hidden=[8]", "training.steps=12", "network.activation=relu",
 			"machines=[{name: adaptive, family: exact, rule: adaptive}, {name: loss, family: exact, rule: trapezoid, target: loss}, {name: left, family: exact, rule: left}]"}, overrides...)
 		c, err := Parse("t", []byte("name: t\n"), "yaml", base, nil)
 		must(t, err)

@@ -84,11 +84,12 @@ func contents(t *testing.T, dir string) map[string]string {
 // A run that is killed at random moments and resumed ends in the same bytes. TEST_KILLS
 // sets the number of kills, 10 by default.
 func TestKilledRunsResumeToTheSameBytes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; the full tests run it")
+	}
 	kills := 10
 	if n, err := strconv.Atoi(os.Getenv("TEST_KILLS")); err == nil {
 		kills = n
-	} else if testing.Short() {
-		kills = 3
 	}
 	base := filepath.Join(t.TempDir(), "base.yaml")
 	if err := os.WriteFile(base, []byte("name: killed\n"), 0o666); err != nil {

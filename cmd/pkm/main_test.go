@@ -14,7 +14,7 @@ import (
 )
 
 // fast is a configuration that runs in milliseconds.
-const fast = "name: fast\ndata: {train: 30, query: 5}\nnetwork: {hidden: [6]}\ntraining: {steps: 4}\n"
+const fast = "name: fast\ndata: {train: 30, query: 5}\nnetwork: {hidden: [6]}\ntraining: {steps: 4}\nfigures: false\n"
 
 // pkm runs a command line and returns its exit code and what it wrote.
 func pkm(t *testing.T, args ...string) (code int, out, errout string) {

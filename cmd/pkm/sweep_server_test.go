@@ -16,7 +16,7 @@ import (
 )
 
 // quick is an experiment of some hundredths of a second.
-const quick = "name: quick\ndata: {train: 30, query: 5}\nnetwork: {hidden: [6]}\ntraining: {steps: 20}\nmachines: []\npath_kernel: none\n"
+const quick = "name: quick\ndata: {train: 30, query: 5}\nnetwork: {hidden: [6]}\ntraining: {steps: 20}\nmachines: []\npath_kernel: none\nfigures: false\n"
 
 // A trial that fails is tried as often as retries says; on_failure says what then.
 func TestSweepWithFailures(t *testing.T) {
