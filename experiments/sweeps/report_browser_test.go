@@ -21,7 +21,7 @@ import (
 
 // browser is a page that is open in headless Chromium.
 type browser struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	mu     sync.Mutex
@@ -29,7 +29,7 @@ type browser struct {
 }
 
 // openPage opens a file at a width. The test is skipped where there is no Chromium.
-func openPage(t *testing.T, file string, width int64) *browser {
+func openPage(t testing.TB, file string, width int64) *browser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("opens a browser")
@@ -285,5 +285,22 @@ func TestReportOpens(t *testing.T) {
 				t.Logf("scripts done after %s ms, drawn after %s ms", evaluate[string](b, `document.documentElement.dataset.ready`), evaluate[string](b, `document.documentElement.dataset.drawn`))
 			}
 		})
+	}
+}
+
+// The report of 5,000 trials, from the start of its navigation until all of it is drawn:
+// at most 3 s.
+func BenchmarkOpenSweepReport(b *testing.B) {
+	dir := writeStudy(b, 5000)
+	if err := WriteReport(dir); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		drawn := evaluate[string](openPage(b, filepath.Join(dir, ReportName), 1280), `document.documentElement.dataset.drawn`)
+		ms, err := strconv.ParseFloat(drawn, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(ms/1000, "s/open")
 	}
 }

@@ -21,7 +21,7 @@ const hostile = `</script><script>document.title = "taken"</script><!-- & 'x' --
 
 // writeStudy writes a folder of n trials of a made-up function of eight parameters, one of which is there
 // for one optimizer only, with trials that ended in every way.
-func writeStudy(t *testing.T, n int) (dir string) {
+func writeStudy(t testing.TB, n int) (dir string) {
 	t.Helper()
 	d := &Definition{ID: "study", PkmVersion: "test", File: "sweeps/study.yaml", Method: "random", Metric: Metric{"network.query_loss", "minimize"}, Trials: n + 1}
 	add := func(key string, p Prior) {

@@ -23,6 +23,11 @@ BenchmarkTrackedStep/gauss-3-2        	   3	 300000000 ns/op	 0.03 s/step
 BenchmarkTrackedStep/trapezoid-2      	   3	 200000000 ns/op	 0.02 s/step
 BenchmarkAccountStep/adam-2           	   1	4000000000 ns/op	       538.6 GFLOP
 BenchmarkAccountStep/product-2        	   1	2000000000 ns/op	       538.6 GFLOP
+BenchmarkSweep40/one-2                	   1	20000000000 ns/op
+BenchmarkSweep40/two-2                	   1	10000000000 ns/op
+BenchmarkTPEAsk2000-2                 	   1	50000000 ns/op
+BenchmarkOpenReport-2                 	   1	9000000000 ns/op	 0.5 s/open
+BenchmarkOpenSweepReport-2            	   1	9000000000 ns/op	 1.5 s/open
 PASS
 `
 
@@ -39,7 +44,8 @@ func TestPairsAreMediansOverTheirReferences(t *testing.T) {
 		{"tangent-kernel-100", 0.02, "", 4, 0.005}, {"gram-rate-400", 0.01, "", 0.005, 2},
 		{"train-step-mlp", 0.012, "", 0.008, 1.5}, {"train-step-lenet", 0.01, "", 0.005, 2},
 		{"tracked-step-gauss-3", 0.03, "", 0.01, 3}, {"tracked-step-trapezoid", 0.02, "", 0.01, 2},
-		{"account-step-adam", 4, "", 2, 2},
+		{"account-step-adam", 4, "", 2, 2}, {"sweep-40-two-workers", 10, "", 20, 0.5},
+		{"tpe-ask-2000", 0.05, "", 0.1, 0.5}, {"open-report", 0.5, "", 2, 0.25}, {"open-sweep-report", 1.5, "", 3, 0.5},
 	}
 	for i, r := range rows {
 		if r.Reference = ""; r != want[i] {
