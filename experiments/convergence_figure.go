@@ -40,7 +40,7 @@ func (c *Convergence) SVG(w io.Writer) error {
 
 // PNG draws the same as pixels.
 func (c *Convergence) PNG(w io.Writer) error {
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(convergenceWidth, convergenceHeight), vgimg.UseDPI(150))}
+	canvas := pngCanvas{vgimg.NewWith(vgimg.UseWH(convergenceWidth, convergenceHeight), vgimg.UseDPI(150))}
 	return drawSafely(w, func(w io.Writer) error {
 		if err := c.draw(draw.New(canvas)); err != nil {
 			return err

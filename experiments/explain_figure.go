@@ -68,7 +68,7 @@ func (e *Explanation) drawSheet(w io.Writer, format string) error {
 		io.WriterTo
 	}
 	if format == "png" {
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(sheetWidth, height), vgimg.UseDPI(144))}
+		canvas = pngCanvas{vgimg.NewWith(vgimg.UseWH(sheetWidth, height), vgimg.UseDPI(144))}
 	} else {
 		canvas = vgsvg.New(sheetWidth, height)
 	}

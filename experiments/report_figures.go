@@ -1,9 +1,11 @@
 package experiments
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"slices"
@@ -110,7 +112,7 @@ func drawPanels(w io.Writer, format string, panels ...*plot.Plot) error {
 		width = figureWidth / 2
 	}
 	if format == "png" {
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, figureHeight), vgimg.UseDPI(144))}
+		canvas = pngCanvas{vgimg.NewWith(vgimg.UseWH(width, figureHeight), vgimg.UseDPI(144))}
 	} else {
 		canvas = vgsvg.New(width, figureHeight)
 	}
@@ -123,6 +125,18 @@ func drawPanels(w io.Writer, format string, panels ...*plot.Plot) error {
 	}
 	_, err := canvas.WriteTo(w)
 	return err
+}
+
+// pngCanvas writes PNG with little compression: a heat map in a fifth of the time of vgimg.PngCanvas, and a fifth larger.
+type pngCanvas struct{ *vgimg.Canvas }
+
+// WriteTo writes the picture to w.
+func (c pngCanvas) WriteTo(w io.Writer) (int64, error) {
+	var picture bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&picture, c.Image()); err != nil {
+		return 0, err
+	}
+	return picture.WriteTo(w)
 }
 
 // agreementPanels draws network against machines.

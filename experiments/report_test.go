@@ -153,6 +153,9 @@ func TestHeatMap(t *testing.T) {
 
 // The report that a run writes and that of pkm report are the same, and the manifest fits.
 func TestRewriteReport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector; the full tests run it")
+	}
 	for _, kernel := range []string{"trace", "full"} {
 		r := mustExecute(t, small, "path_kernel="+kernel, "analysis.every=2", "figures=true")
 		before := readFile(t, r.Path, reportName)
