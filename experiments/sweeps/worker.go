@@ -53,6 +53,17 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 	}
 	q := &queue{w.Conn, js, w.Sweep}
 	beat := consumer.CachedInfo().Config.AckWait / 4
+	told := make(chan struct{}, 1)
+	over, err := w.Conn.Subscribe(q.subject("over"), func(*nats.Msg) {
+		select {
+		case told <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listen for the end of sweep %s: %w", w.Sweep, err)
+	}
+	defer over.Unsubscribe()
 	for {
 		select {
 		case <-drain:
@@ -61,7 +72,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			return context.Cause(ctx)
 		default:
 		}
-		m, err := consumer.Next(jetstream.FetchMaxWait(500 * time.Millisecond))
+		m, err := next(ctx, consumer, told, drain)
 		if err == nil {
 			if err := w.work(ctx, q, m, beat); errors.Is(err, errGone) {
 				return nil
@@ -73,13 +84,29 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 		if over, err := q.isOver(ctx); over || errors.Is(err, jetstream.ErrStreamNotFound) { // done and cleared away
 			return nil
 		}
-		if !errors.Is(err, nats.ErrTimeout) { // the server is away, or comes back
+		if !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, context.Canceled) { // the server is away, or comes back
 			select {
 			case <-time.After(500 * time.Millisecond):
 			case <-ctx.Done():
 			}
 		}
 	}
+}
+
+// next waits half a second for a task, or until told or drain ends the wait, so that the end of a sweep waits for no worker
+// that has nothing to do.
+func next(ctx context.Context, consumer jetstream.Consumer, told, drain <-chan struct{}) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	go func() {
+		select {
+		case <-told:
+		case <-drain:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	return consumer.Next(jetstream.FetchContext(ctx))
 }
 
 // open opens the sweep's queue.
