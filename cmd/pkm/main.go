@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -153,9 +154,16 @@ func atLeast(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// engine opens the engine with the BLAS that PKM_BLAS asks for.
+// engine opens the engine with the BLAS that PKM_BLAS asks for. With GOMAXPROCS=1 it computes on one core, but
+// leaves Go a second processor: the only one would be taken away from every product of OpenBLAS that takes more
+// than 20 µs, for which Go's monitor wakes up thousands of times a second and interrupts the product.
 func (c *command) engine() (compute.Engine, error) {
-	return compute.Open(c.variable("PKM_BLAS"))
+	engine, err := compute.Open(c.variable("PKM_BLAS"))
+	if err == nil && runtime.GOMAXPROCS(0) == 1 {
+		engine.Pool.Close()
+		runtime.GOMAXPROCS(2)
+	}
+	return engine, err
 }
 
 // isAny reports whether an error is, or wraps, one of the types that the targets point at.

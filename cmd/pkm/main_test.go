@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -231,4 +232,17 @@ func waitFor(t *testing.T, path string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("%s did not appear", path)
+}
+
+// A process for one core computes on one, with a second processor for Go.
+func TestEngineOfOneCore(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	e, err := (&command{environ: []string{"PKM_BLAS=gonum"}}).engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if cores, procs := e.Workers(10, 1), runtime.GOMAXPROCS(0); cores != 1 || procs != 2 {
+		t.Errorf("%d cores compute, of %d processors", cores, procs)
+	}
 }
