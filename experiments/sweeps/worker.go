@@ -72,7 +72,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			return context.Cause(ctx)
 		default:
 		}
-		m, err := next(ctx, consumer, told, drain)
+		m, err := next(consumer, told)
 		if err == nil {
 			if err := w.work(ctx, q, m, beat); errors.Is(err, errGone) {
 				return nil
@@ -93,18 +93,17 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 	}
 }
 
-// next waits half a second for a task, or until told or drain ends the wait, so that the end of a sweep waits for no worker
-// that has nothing to do.
-func next(ctx context.Context, consumer jetstream.Consumer, told, drain <-chan struct{}) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+// next waits half a second for a task, or until told that there will be none, so that the end of a sweep waits for no worker
+// that has nothing to do. Nothing else ends the wait: a task on its way would be lost until it is delivered again.
+func next(consumer jetstream.Consumer, told <-chan struct{}) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	go func() {
 		select {
 		case <-told:
-		case <-drain:
+			cancel()
 		case <-ctx.Done():
 		}
-		cancel()
 	}()
 	return consumer.Next(jetstream.FetchContext(ctx))
 }
