@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,6 +63,11 @@ func TestAdaptiveReportsShortfalls(t *testing.T) {
 	f, _ := r.Summary.Machines.Get("short")
 	if c := f.Certificate; c.Shortfalls == 0 || c.AccumulatedResidual < 1e-9 || !(f.MaxAbsError <= c.AccumulatedResidual) || c.WorstStep < 0 {
 		t.Errorf("max abs error %.2g, certificate %+v", f.MaxAbsError, f.Certificate)
+	}
+	var table strings.Builder
+	must(t, Compare(&table, []*Run{r}))
+	if want := fmt.Sprintf("short: %d of %d refined steps of queries ran out of nodes", f.Certificate.Shortfalls, f.Certificate.Refined); !strings.Contains(table.String(), want) {
+		t.Errorf("the table does not say %q:\n%s", want, table.String())
 	}
 }
 

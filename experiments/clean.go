@@ -124,7 +124,7 @@ func partOf(dir string) string {
 
 // ownFile matches the files that a run directory may hold though its manifest does not list them: those that are being
 // written, and what the run can be reported in.
-var ownFile = regexp.MustCompile(`^manifest\.json$|(^|/)\.[^/]+\.[A-Z2-7]{26}\.tmp$|^report\.html$|^figures/`)
+var ownFile = regexp.MustCompile(`^manifest\.json$|(^|/)\.[^/]+\.[A-Z2-7]{26}\.tmp$|^report\.html$|^figures/(training|agreement|path-kernel|loss-account|tangent-kernel)\.(svg|png)$`)
 
 // unlistedFile matches what a run that was cut short had no time to list.
 var unlistedFile = regexp.MustCompile(`^(trajectory|arrays|events|parts|queue)/|^[a-z_]+\.(safetensors|json|jsonl|yaml)$`)

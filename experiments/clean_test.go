@@ -73,6 +73,10 @@ func TestCleaningLeaves(t *testing.T) {
 	precious := filepath.Join(t.TempDir(), "precious")
 	must(t, os.Mkdir(precious, 0o700))
 	must(t, os.WriteFile(filepath.Join(precious, "thesis.tex"), []byte("x"), 0o600))
+	spoil("figure", func(dir string) error {
+		must(t, os.MkdirAll(filepath.Join(dir, "figures"), 0o700))
+		return os.WriteFile(filepath.Join(dir, "figures", "query-3.svg"), nil, 0o600)
+	})
 	spoil("note", func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600) })
 	spoil("array", func(dir string) error { return os.WriteFile(filepath.Join(dir, "arrays", "my.npy"), nil, 0o600) })
 	spoil("link", func(dir string) error { return os.Symlink(precious, filepath.Join(dir, "trajectory")) })
@@ -105,13 +109,13 @@ func TestCleaningLeaves(t *testing.T) {
 	if !slices.Equal(removed, []string{"good"}) {
 		t.Errorf("would remove %v", removed)
 	}
-	for name, want := range map[string]string{"note": "notes.txt", "array": "arrays/my.npy", "link": "trajectory", "cut": "is cut", "altered": "is altered", "running": "it is running",
+	for name, want := range map[string]string{"note": "notes.txt", "figure": "figures/query-3.svg", "array": "arrays/my.npy", "link": "trajectory", "cut": "is cut", "altered": "is altered", "running": "it is running",
 		"killed": "killed and could be gone on with", "stopped": "interrupted and could be gone on with", "trial": "the sweep in " + filepath.Join(root, "sweep"), "level": "the convergence study in", "latest": "symbolic link"} {
 		if !strings.Contains(left[name], want) {
 			t.Errorf("%s is left because %q, want %q", name, left[name], want)
 		}
 	}
-	if len(left) != 11 {
+	if len(left) != 12 {
 		t.Errorf("left: %v", left)
 	}
 
@@ -134,7 +138,7 @@ func TestCleaningLeaves(t *testing.T) {
 	for _, e := range entries {
 		kept = append(kept, e.Name())
 	}
-	if want := []string{"altered", "array", "cut", "latest", "link", "note", "running", "study", "sweep"}; !slices.Equal(kept, want) {
+	if want := []string{"altered", "array", "cut", "figure", "latest", "link", "note", "running", "study", "sweep"}; !slices.Equal(kept, want) {
 		t.Errorf("kept %v, want %v", kept, want)
 	}
 	for _, path := range []string{filepath.Join(precious, "thesis.tex"), filepath.Join(elsewhere, manifestName), filepath.Join(root, "note", manifestName)} {

@@ -119,7 +119,8 @@ func compareRows(runs []*Run) []compareRow {
 	return rows
 }
 
-// compareTable writes rows for people, and below them why a baseline has no figures.
+// compareTable writes rows for people, and below them why a baseline has no figures, and where an adaptive machine ran out of
+// nodes.
 func compareTable(w io.Writer, rows []compareRow) error {
 	table := [][]string{{"run", "machine", "max abs error", "rmse", "relative error", "certificate", "argmax agreement", "query accuracy", "train loss", "query loss"}}
 	bounded := slices.ContainsFunc(rows, func(r compareRow) bool { return r.run.Summary.Generalization != nil })
@@ -146,10 +147,18 @@ func compareTable(w io.Writer, rows []compareRow) error {
 		return err
 	}
 	for _, r := range rows {
-		if r.figures == nil || r.figures.Fault == "" {
+		if r.figures == nil {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%s, %s: %s\n", r.label, r.machine, r.figures.Fault); err != nil {
+		note := r.figures.Fault
+		if c := r.figures.Certificate; c != nil && c.Shortfalls > 0 {
+			note = fmt.Sprintf("%d of %d refined steps of queries ran out of nodes above the tolerance, the largest residual %.3g in step %d; a larger max_nodes would go on",
+				c.Shortfalls, c.Refined, float64(c.LargestResidual), c.WorstStep)
+		}
+		if note == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s, %s: %s\n", r.label, r.machine, note); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -54,7 +55,13 @@ func RewriteReport(dir string) error {
 	}
 	defer r.root.Close()
 	d := &RunDir{path: dir, manifest: r.manifest, files: make(map[string]FileRecord)}
-	if err := d.take(); err != nil {
+	if info, err := os.Lstat(filepath.Join(dir, "figures")); err == nil && !info.IsDir() {
+		return fmt.Errorf("report of run %s: figures is not a folder of the run but a %s; move it away", dir, kindOf(info.Mode()))
+	}
+	var occupied *OccupiedError
+	if err := d.take(); errors.As(err, &occupied) {
+		return fmt.Errorf("report of run %s: another process is writing to it; try again when that has ended", dir)
+	} else if err != nil {
 		return err
 	}
 	for _, f := range r.manifest.Files {
@@ -71,6 +78,14 @@ func RewriteReport(dir string) error {
 		return fmt.Errorf("report of run %s: %w", dir, err)
 	}
 	return nil
+}
+
+// kindOf names what is not a folder.
+func kindOf(mode fs.FileMode) string {
+	if mode&fs.ModeSymlink != 0 {
+		return "symbolic link"
+	}
+	return "file"
 }
 
 // openRun opens a completed run for its report.

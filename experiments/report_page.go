@@ -21,6 +21,7 @@ type report struct {
 	Spectrum          *table
 	Has               struct{ Machines, Images, Certificate, Accuracy, Residual, Shares bool }
 	Queries           string // which are shown
+	Figures           bool   // whether the run writes its plots as files
 	Classes           []string
 	Commands          []string // that would record the shares that the run has not
 
@@ -45,7 +46,7 @@ type table struct {
 // newReport returns what the page says without scripts.
 func newReport(r *reportSource, d *reportData) *report {
 	p := &report{Name: r.manifest.Name, Description: r.config.Describe(), Facts: r.facts(), Tiles: r.tiles(), Machines: r.machineTable(),
-		Training: trainingTable(d.Training), Classes: r.classes}
+		Training: trainingTable(d.Training), Classes: r.classes, Figures: r.config.Figures}
 	for _, b := range r.summary.Baselines {
 		if b.Figures.Fault != "" {
 			p.Faults = append(p.Faults, b.Name+": "+b.Figures.Fault)

@@ -205,7 +205,15 @@ func TestRunWithoutFigures(t *testing.T) {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("figures: %v", err)
 	}
-	readFile(t, r.Path, reportName)
+	if strings.Contains(string(readFile(t, r.Path, reportName)), "figures/</code>") {
+		t.Error("the report points to figures that are not there")
+	}
+	elsewhere := t.TempDir()
+	must(t, os.Symlink(elsewhere, folder))
+	if err := RewriteReport(r.Path); err == nil || !strings.Contains(err.Error(), "symbolic link; move it away") {
+		t.Errorf("figures that lead elsewhere: %v", err)
+	}
+	must(t, os.Remove(folder))
 	must(t, RewriteReport(r.Path))
 	if report, err := Verify(r.Path); err != nil || !report.OK() {
 		t.Errorf("verify: %v, %+v", err, report.failed())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +76,9 @@ func drawRun(path string, runs []*experiments.Run, unread error) error {
 	}
 	if len(runs) != 1 {
 		return usageError{fmt.Errorf("compare --figure draws one run, found %d", len(runs))}
+	}
+	if filepath.Ext(path) != ".svg" {
+		return usageError{fmt.Errorf("compare --figure %s: the name ends in %q; .svg is due", path, filepath.Ext(path))}
 	}
 	if _, err := os.Stat(path); err == nil {
 		return usageError{fmt.Errorf("compare --figure %s: the file exists and is not overwritten", path)}

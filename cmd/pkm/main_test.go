@@ -73,6 +73,9 @@ func TestRunCompareVerify(t *testing.T) {
 	if svg, err := os.ReadFile("f.svg"); code != 0 || err != nil || !bytes.Contains(svg, []byte("</svg>")) {
 		t.Errorf("exit %d, %v\n%s", code, err, errout)
 	}
+	if code, _, errout = pkm(t, "compare", "runs/fast", "--figure", "f.png"); code != exitUsage || !strings.Contains(errout, ".svg is due") {
+		t.Errorf("exit %d: %s", code, errout)
+	}
 	if code, _, errout = pkm(t, "compare", "runs/fast", "--figure", "f.svg"); code != exitUsage || !strings.Contains(errout, "not overwritten") {
 		t.Errorf("exit %d\n%s", code, errout)
 	}
