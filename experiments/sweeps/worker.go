@@ -72,7 +72,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			return context.Cause(ctx)
 		default:
 		}
-		m, err := next(consumer, told)
+		m, err := next(ctx, q, consumer, told)
 		if err == nil {
 			if err := w.work(ctx, q, m, beat); errors.Is(err, errGone) {
 				return nil
@@ -81,10 +81,13 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			}
 			continue
 		}
+		if errors.Is(err, errGone) {
+			return nil
+		}
 		if over, err := q.isOver(ctx); over || errors.Is(err, jetstream.ErrStreamNotFound) { // done and cleared away
 			return nil
 		}
-		if !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, context.Canceled) { // the server is away, or comes back
+		if !errors.Is(err, nats.ErrTimeout) { // the server is away, or comes back
 			select {
 			case <-time.After(500 * time.Millisecond):
 			case <-ctx.Done():
@@ -94,18 +97,27 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 }
 
 // next waits half a second for a task, or until told that there will be none, so that the end of a sweep waits for no worker
-// that has nothing to do. Nothing else ends the wait: a task on its way would be lost until it is delivered again.
-func next(consumer jetstream.Consumer, told <-chan struct{}) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
+// that has nothing to do. Only then is a request left behind: a task on its way to it would be lost until it is delivered again.
+func next(ctx context.Context, q *queue, consumer jetstream.Consumer, told <-chan struct{}) (jetstream.Msg, error) {
+	type answer struct {
+		task jetstream.Msg
+		err  error
+	}
+	answers := make(chan answer, 1)
 	go func() {
-		select {
-		case <-told:
-			cancel()
-		case <-ctx.Done():
-		}
+		m, err := consumer.Next(jetstream.FetchMaxWait(500 * time.Millisecond))
+		answers <- answer{m, err}
 	}()
-	return consumer.Next(jetstream.FetchContext(ctx))
+	for {
+		select {
+		case a := <-answers:
+			return a.task, a.err
+		case <-told:
+			if over, err := q.isOver(ctx); err == nil && over {
+				return nil, errGone
+			}
+		}
+	}
 }
 
 // open opens the sweep's queue.
