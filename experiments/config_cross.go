@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"pkm/experiments/datasets"
 	"pkm/training"
 )
 
@@ -100,6 +101,10 @@ func (v *validator) samples(config *Config) {
 		path := "data.path"
 		if data.Path == "" {
 			path = "data.source"
+		}
+		var key *datasets.KeyError
+		if errors.As(err, &key) && v.origins[key.Key].src != nil { // the file may be right, the value is not
+			path = key.Key
 		}
 		v.fail(path, ConfigError{Fault: strings.TrimPrefix(err.Error(), "load data: "), Err: err})
 		return

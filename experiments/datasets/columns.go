@@ -36,7 +36,7 @@ func chooseColumns(names []string, count int, o Options) (*columns, error) {
 		return nil, err
 	}
 	if len(c.targets) > 1 && !o.Regression {
-		return nil, fmt.Errorf("data.target names %d columns, a class is in one; several are for data.task: regression", len(c.targets))
+		return nil, keyError("data.target", "data.target names %d columns, a class is in one; several are for data.task: regression", len(c.targets))
 	}
 	if o.Inputs != "" {
 		if c.inputs, err = c.find("data.inputs", o.Inputs); err != nil {
@@ -44,7 +44,7 @@ func chooseColumns(names []string, count int, o Options) (*columns, error) {
 		}
 		for _, i := range c.inputs {
 			if slices.Contains(c.targets, i) {
-				return nil, fmt.Errorf("%s is among data.inputs and is the target: it may be one of both", c.name(i))
+				return nil, keyError("data.inputs", "%s is among data.inputs and is the target: it may be one of both", c.name(i))
 			}
 		}
 		return c, nil
@@ -92,12 +92,12 @@ func (c *columns) find(key, text string) ([]int, error) {
 				n += c.count
 			}
 			if err != nil || n < 0 || n >= c.count {
-				return nil, fmt.Errorf("%s names the column %q, which there is not: %s", key, part, c.describe())
+				return nil, keyError(key, "%s names the column %q, which there is not: %s", key, part, c.describe())
 			}
 			i = n
 		}
 		if slices.Contains(found, i) {
-			return nil, fmt.Errorf("%s names %s twice", key, c.name(i))
+			return nil, keyError(key, "%s names %s twice", key, c.name(i))
 		}
 		found = append(found, i)
 	}

@@ -41,7 +41,7 @@ func (t *Table) reshape(shape []int) error {
 		n *= d
 	}
 	if n != t.Features() || len(shape) != 1 && len(shape) != 3 {
-		return fmt.Errorf("data.shape is %v, while a sample has %d inputs: (features) or (channels, height, width) of as many is due", shape, t.Features())
+		return keyError("data.shape", "data.shape is %v, while a sample has %d inputs: (features) or (channels, height, width) of as many is due", shape, t.Features())
 	}
 	t.Shape = shape
 	return nil
@@ -81,3 +81,16 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// KeyError says that the value of a key of the configuration does not fit the file.
+type KeyError struct {
+	Key   string // such as data.target
+	Fault string
+}
+
+// Error implements error.
+func (e *KeyError) Error() string { return e.Fault }
+
+func keyError(key, format string, args ...any) error {
+	return &KeyError{key, fmt.Sprintf(format, args...)}
+}
