@@ -9,9 +9,7 @@ import (
 // Every optimizer's path is accounted for, of smooth MLPs and CNNs: the machine's outputs are the
 // network's, and the files say so. gauss-3 on steps of this length is at rounding.
 func TestEveryOptimizerIsAccountedFor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	base := []string{"data.train=40", "data.query=5", "network.hidden=[10]", "training.steps=24", "training.optimizer.learning_rate=0.01",
 		"training.checkpoints.every=7", "machines=[{name: exact, family: exact, rule: gauss-3}]"}
 	networks := map[string][]string{

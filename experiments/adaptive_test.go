@@ -13,9 +13,7 @@ import (
 // orders of magnitude off; the certificate bounds what is left. 1e-8 is what the certificate
 // promises (tolerance 1e-9, absolute) over changes of the outputs of more than 0.1.
 func TestAdaptiveFollowsKinks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	base := []string{"data.train=40", "data.query=8", "network.hidden=[12]", "network.activation=relu", "training.steps=12", "training.checkpoints.every=5",
 		"machines=[{name: fixed, family: exact, rule: gauss-3}, {name: adaptive, family: exact, rule: adaptive}]"}
 	cnn := []string{"network.kind=cnn", "network.convs=[{filters: 2, kernel: 3, pool: max}]"}

@@ -100,9 +100,7 @@ func boundRun(t *testing.T, overrides ...string) *Run {
 // Of digits the bound lies above the measured gap, with and without the deviation of one training set. The
 // figures are those of the arrays.
 func TestBoundOfDigits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	for name, overrides := range map[string][]string{
 		"descent": {"training.optimizer.learning_rate=0.2"},
 		"flow":    {"training.optimizer={kind: flow, time: 12, fixed_step: 0.2}"},

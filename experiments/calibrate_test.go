@@ -8,9 +8,7 @@ import (
 // Whatever a run can be, a few steps of it can be taken: more windows than steps, flows of any time, runs
 // that stop at once.
 func TestEstimatesOfOddRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	base := []string{"data.train=30", "data.query=4", "network.hidden=[6]", "path_kernel=none"}
 	for name, overrides := range map[string][]string{
 		"windows":       {"decompose={windows: 400}", "training.steps=400"},

@@ -46,9 +46,7 @@ func TestCompleteOverride(t *testing.T) {
 
 // Every completed key is one that overrides take, and every completed value one that the key takes.
 func TestCompletionsAreKnown(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	var enter func(text string, depth int)
 	count := 0
 	enter = func(text string, depth int) {

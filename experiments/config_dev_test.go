@@ -54,9 +54,7 @@ func TestFastDevRunConfiguration(t *testing.T) {
 
 // Everything that a run may do happens, and the shipped experiments pass: their folder says that it is no result.
 func TestFastDevRuns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	everything := "decompose: {layers: true, classes: true, windows: 9}\nanalysis: {every: 50}\nbaselines: [{kind: linearized}, {kind: tangent-kernel}, {kind: path-kernel-ridge}, {kind: path-kernel-svm}]\n"
 	texts := map[string]string{
 		"descent":  "bound: {kind: loss-path-kernel}\npath_kernel: full\n" + everything,

@@ -10,9 +10,7 @@ import (
 // FuzzParse: whatever the input, Parse returns a configuration that survives
 // being written and read again, or faults that each fit on a line.
 func FuzzParse(f *testing.F) {
-	if testing.Short() {
-		f.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(f)
 	files, err := filepath.Glob("testdata/wrong/*.[ytj]*")
 	if err != nil {
 		f.Fatal(err)

@@ -121,9 +121,7 @@ func TestWindowsOfARunThatStopsEarly(t *testing.T) {
 
 // Queries in turns have the same shares as all of them at once, to rounding of other products.
 func TestDecompositionsInTurns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	for name, optimizer := range map[string][]string{"streamed": nil, "batches": {"training.batch_size=16"}, "backwards": {"training.optimizer.momentum=0.9", "training.optimizer.weight_decay=0.1"}} {
 		base := append([]string{"data.train=40", "data.query=7", "network.hidden=[8]", "training.steps=6", "training.checkpoints.every=4",
 			"machines=[{name: exact, family: exact, rule: gauss-2}]", "decompose={layers: true, windows: 3}"}, optimizer...)

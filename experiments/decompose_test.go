@@ -12,9 +12,7 @@ import (
 // window is the difference of two runs of which one ends where it begins: the steps up to there
 // are the same. 1e-10: rounding.
 func TestDecompositions(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	base := []string{"data.train=40", "data.query=5", "network.hidden=[8, 6]", "training.steps=10", "training.checkpoints.every=4",
 		"machines=[{name: exact, family: exact, rule: gauss-3}, {name: loss, family: exact, rule: adaptive, target: loss}]",
 		"decompose.layers=true", "decompose.classes=true"}

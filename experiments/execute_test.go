@@ -1,12 +1,8 @@
 package experiments
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -18,74 +14,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"pkm/graphs"
-	"pkm/internal/compute"
 	"pkm/internal/npy"
-	"pkm/pathkernel"
-	"pkm/training"
 )
-
-func gonum(t testing.TB) compute.Engine {
-	t.Helper()
-	e, err := compute.Open("gonum")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
-}
-
-// small is a configuration that runs in milliseconds.
-const small = `
-name: small
-data: {train: 40, query: 7}
-network: {hidden: [8, 6]}
-training: {steps: 5, optimizer: {learning_rate: 0.2}}
-machines:
-  - {name: exact, family: exact, rule: gauss-3}
-  - {name: trapezoid, family: exact, rule: trapezoid}
-  - {name: flow, family: flow, rule: trapezoid}
-`
-
-// tryExecute runs a configuration into a new directory and returns its path.
-// tryExecute runs a configuration, without figures unless an override says otherwise: under the
-// race detector they take more time than all else.
-func tryExecute(t testing.TB, text string, overrides ...string) (string, *Config, error) {
-	t.Helper()
-	c, err := Parse("test.yaml", []byte(text), "yaml", append([]string{"figures=false"}, overrides...), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "run")
-	return dir, c, Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)})
-}
-
-func mustExecute(t testing.TB, text string, overrides ...string) *Run {
-	t.Helper()
-	dir, _, err := tryExecute(t, text, overrides...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := LoadRun(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func readArray[T float32 | float64 | int64](t testing.TB, run, name string) []T {
-	t.Helper()
-	f, err := os.Open(filepath.Join(run, "arrays", filepath.FromSlash(name)+".npy"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	_, data, err := npy.Read[T](f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 // The figures that the project promises of its main job. relative_error of the
 // exact machine is rounding, some 1e-12; the trapezoid rule's 5e-5.
@@ -184,23 +114,6 @@ func TestRunDirectory(t *testing.T) {
 			}
 		})
 	}
-}
-
-// digest returns the SHA-256 of all files below a folder, by name.
-func digest(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	sums := make(map[string]string)
-	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		sums[strings.TrimPrefix(path, dir)] = fmt.Sprintf("%x", sha256.Sum256(b))
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return sums
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
@@ -351,138 +264,6 @@ func TestConvolutionalNetwork(t *testing.T) {
 		if report, err := Verify(r.Path); err != nil || !report.OK() {
 			t.Errorf("%s: verify: %v, %+v", pool, err, report)
 		}
-	}
-}
-
-func TestDivergingRunKeepsWhatItHad(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		overrides []string
-		tensor    string
-	}{
-		{"bounded activations", []string{"training.optimizer.learning_rate=1e6"}, ""},
-		{"overflow", []string{"training.optimizer.learning_rate=1e6", "loss.kind=squared-error", "network.activation=relu", "training.loss_limit=0", "training.steps=400"}, "0.output"},
-		{"overflow in float32", []string{"training.optimizer.learning_rate=1e6", "loss.kind=squared-error", "network.activation=relu", "training.loss_limit=0", "training.steps=400", "precision=float32"}, "0.cotangent"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir, _, err := tryExecute(t, small, test.overrides...)
-			var d *training.Diverged
-			if !errors.As(err, &d) {
-				t.Fatalf("error %v, want a divergence", err)
-			}
-			t.Log(err)
-			if (d.Tensor == "") != (test.tensor == "") {
-				t.Errorf("tensor %q, want %q", d.Tensor, test.tensor)
-			}
-			m, err := ReadManifest(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m.Outcome != Diverged || !strings.Contains(m.Reason, fmt.Sprintf("step %d", d.Step)) {
-				t.Errorf("outcome %s, reason %q", m.Outcome, m.Reason)
-			}
-			for _, name := range []string{"config.yaml", "metrics.jsonl", "weights_initial.safetensors", "weights_final.safetensors", "arrays/train_inputs.npy",
-				"arrays/outputs_initial.npy", "arrays/exact/contributions.npy", "arrays/exact/path_kernel.npy"} {
-				if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-					t.Error(err)
-				}
-			}
-			if steps := readArray[float64](t, dir, "step_sizes"); len(steps) != d.Step {
-				t.Errorf("%d step sizes of a run that diverged at step %d", len(steps), d.Step)
-			}
-			if report, err := Verify(dir); err != nil || len(report.failed()) > 0 {
-				t.Errorf("verify: %v, %+v", err, report)
-			}
-		})
-	}
-}
-
-// Numbers that no axis can show must not cost a finished run.
-func TestExtremeNumbersAreReported(t *testing.T) {
-	for _, gain := range []string{"1e20", "1e300"} {
-		r := mustExecute(t, small, "network.init.gain="+gain, "training.loss_limit=0")
-		if page, err := os.ReadFile(filepath.Join(r.Path, "report.html")); err != nil || !strings.Contains(string(page), "</html>") {
-			t.Errorf("gain %s: %v", gain, err)
-		}
-		_ = r.Figure(io.Discard) // an error is fine, a panic is not
-	}
-}
-
-func TestInterruptedRun(t *testing.T) {
-	c, err := Parse("test.yaml", []byte(small), "yaml", []string{"training.steps=100000"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	dir := filepath.Join(t.TempDir(), "run")
-	err = Execute(ctx, c, Options{Dir: dir, Engine: gonum(t), Progress: func(p Progress) {
-		if p.Step == 3 {
-			cancel()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
-	m, err := ReadManifest(dir)
-	if err != nil || m.Outcome != Interrupted {
-		t.Fatalf("outcome %v, %v", m, err)
-	}
-	metrics, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
-	if err != nil || strings.Count(string(metrics), "\n") != 3 {
-		t.Errorf("metrics %q, %v", metrics, err)
-	}
-	// What was kept is the account of the completed steps: it leads to the weights
-	// that were kept.
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	data, err := c.Data.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	network, err := c.Network.Build(data, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := readWeights[float64](&verifier{root: root}, network, "weights_final.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := graphs.NewForward[float64](network, gonum(t), 7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.SetInputs(readArray[float64](t, dir, "query_inputs")); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Run(w); err != nil {
-		t.Fatal(err)
-	}
-	account := pathkernel.Predict(readArray[float64](t, dir, "outputs_initial"), readArray[float64](t, dir, "exact/contributions"), readArray[float64](t, dir, "exact/regularization"))
-	for i, y := range f.Outputs() {
-		if math.Abs(y-account[i]) > 1e-9 { // gauss-3 on three steps
-			t.Fatalf("output %d: network %g, account %g", i, y, account[i])
-		}
-	}
-}
-
-func TestOccupiedFoldersAreNotTouched(t *testing.T) {
-	c, err := Parse("test.yaml", []byte(small), "yaml", nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var occupied *OccupiedError
-	if err := Execute(context.Background(), c, Options{Dir: dir, Engine: gonum(t)}); !errors.As(err, &occupied) {
-		t.Errorf("error %v", err)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("the folder holds %v", entries)
 	}
 }
 

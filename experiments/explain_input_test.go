@@ -106,9 +106,7 @@ func TestExplainTable(t *testing.T) {
 
 // A sheet can be drawn of every kind of sample, its texts are escaped, and strips are as wide as they may be.
 func TestExplainPictures(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	tabular, _ := flowers(t)
 	for name, run := range map[string]string{"images": mustExecute(t, small).Path, "table": tabular, "regression": linearRun(t)} {
 		e := explained(t, run, ExplainOptions{})

@@ -147,9 +147,7 @@ var explainCases = map[string][]string{
 // precision (products of other sizes round otherwise), and of the rounding of float32 in single. Windows are differences of sums, and
 // carry the rounding of these.
 func TestReplayIsStored(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	digits, err := LoadDigits()
 	if err != nil {
 		t.Fatal(err)

@@ -103,9 +103,7 @@ func TestMemoryOfLayers(t *testing.T) {
 // Meshes of many nodes are held a few at a time: the heap stays within the plan, of which they are the
 // most. Without rounds this run takes 270 MB, planned are 41.
 func TestMeshesStayWithinThePlan(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	c, err := Parse("t", []byte("name: t\n"), "yaml", []string{"data.train=40", "data.query=60", "network.hidden=[300]", "network.activation=relu", "training.steps=2",
 		"training.optimizer.learning_rate=0.5", "machines=[{name: a, family: exact, rule: adaptive, tolerance: 1e-14, max_nodes: 150}]", "path_kernel=none", "memory=120MiB"}, nil)
 	must(t, err)

@@ -71,9 +71,7 @@ func factorsBy[T graphs.Float](t *testing.T, method graphs.Method, engine comput
 // The kernels of the stacked method equal those of explicit Jacobians by Gorgonia's own
 // operations. Rounding of some hundred sums: 1e-11 in float64, 1e-4 in float32.
 func TestFastKernelsEqualPlainOnes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	engines := []compute.Engine{gonum(t)}
 	if openblas, err := compute.Open("openblas"); err == nil {
 		t.Cleanup(openblas.Close)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -56,7 +55,7 @@ func RewriteReport(dir string) error {
 	defer r.root.Close()
 	d := &RunDir{path: dir, manifest: r.manifest, files: make(map[string]FileRecord)}
 	if info, err := os.Lstat(filepath.Join(dir, "figures")); err == nil && !info.IsDir() {
-		return fmt.Errorf("report of run %s: figures is not a folder of the run but a %s; move it away", dir, kindOf(info.Mode()))
+		return fmt.Errorf("report of run %s: figures is not a folder of it, but a link or a file; move it away", dir)
 	}
 	var occupied *OccupiedError
 	if err := d.take(); errors.As(err, &occupied) {
@@ -78,14 +77,6 @@ func RewriteReport(dir string) error {
 		return fmt.Errorf("report of run %s: %w", dir, err)
 	}
 	return nil
-}
-
-// kindOf names what is not a folder.
-func kindOf(mode fs.FileMode) string {
-	if mode&fs.ModeSymlink != 0 {
-		return "symbolic link"
-	}
-	return "file"
 }
 
 // openRun opens a completed run for its report.

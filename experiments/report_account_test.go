@@ -12,9 +12,7 @@ import (
 // The account of the mean loss follows the network's at every bound, and is drawn; with momentum there is none. Fails if
 // a window is added a bound early or late.
 func TestLossAccount(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	for momentum, want := range map[string]int{"0": 1, "0.9": 0} {
 		r := mustExecute(t, small, "figures=true", "training.steps=9", "training.optimizer.momentum="+momentum, "decompose.windows=4",
 			"machines=[{name: loss, family: exact, rule: gauss-4, target: loss}, {name: outputs, family: exact, rule: left}]")

@@ -159,3 +159,59 @@ func readSaved[T graphs.Float](dir string, layout graphs.Layout, machines int) (
 	}
 	return s, nil
 }
+
+// resume takes up the state of the run to go on with: that of its resume file, or its
+// beginning where it was killed before there was one.
+func (e *experiment[T]) resume() error {
+	s, err := readSaved[T](e.dir.path, e.network.Layout(), len(e.machines))
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		if err := e.dir.keepCheckpoints(-1, 1, nil); err != nil {
+			return err
+		}
+		if _, err := e.dir.keepMetrics(0); err != nil {
+			return err
+		}
+		return e.keepEvents(nil)
+	}
+	if s.elsewhere != e.tracker.elsewhere {
+		fault := "it began without --distributed, and goes on so"
+		if s.elsewhere {
+			fault = "it began with --distributed, and goes on so"
+		}
+		return &ResumeError{Dir: e.dir.path, Fault: fault}
+	}
+	e.saved, e.from, e.stepSizes = s, s.snapshot, s.stepSizes
+	for i, m := range e.machines {
+		if err := m.Restore(s.machines[i]); err != nil {
+			return err
+		}
+	}
+	if e.lossPath != nil {
+		if err := e.lossPath.Restore(s.lossPath); err != nil {
+			return err
+		}
+	}
+	e.bounds.outputs = s.atBounds
+	if err := e.tracker.resume(s.snapshot.Weights); err != nil {
+		return err
+	}
+	layout := e.network.Layout()
+	if err := e.dir.keepCheckpoints(s.snapshot.Step, e.checkpoints().Every, func(path string, step int) error {
+		_, err := training.ReadCheckpointOf[T](path, layout, step)
+		return err
+	}); err != nil {
+		return err
+	}
+	lines, err := e.dir.keepMetrics(s.snapshot.Step)
+	for _, line := range lines {
+		e.residuals = append(e.residuals, float64(line.StepResidual))
+		e.seconds = float64(line.Seconds)
+	}
+	if err != nil {
+		return err
+	}
+	return e.keepEvents(lines)
+}

@@ -20,9 +20,7 @@ func makeSmall(c *Config) {
 // Every shipped configuration runs, at a small size, and what it writes is verified. Those whose data are not installed
 // are passed over.
 func TestShippedConfigurationsRun(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	files, err := filepath.Glob("configs/*.[ytj]*")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d configurations, %v", len(files), err)

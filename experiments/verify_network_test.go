@@ -36,9 +36,7 @@ func resign(t *testing.T, dir string) {
 }
 
 func TestVerifyComputesTheNetworkAgain(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	for name, test := range map[string]struct {
 		alter func(t *testing.T, dir string)
 		want  string // "": it holds

@@ -42,9 +42,7 @@ func accountFiles(t *testing.T, run string) map[string][]byte {
 // A run whose account is done by one, two or five workers, killed at random, and a coordinator that is
 // killed twice, ends in the same bytes, of which the identity holds.
 func TestDistributedRunSurvivesDeaths(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "c.yaml")
 	if err := os.WriteFile(config, []byte(distributedConfig), 0o666); err != nil {
@@ -145,9 +143,7 @@ func TestDistributedRefusals(t *testing.T) {
 // What a killed coordinator left is gone on with, also where files of parts are damaged; without --distributed it is
 // refused, and stays as it is.
 func TestDistributedResume(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	dir := t.TempDir()
 	config, out := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "r")
 	if err := os.WriteFile(config, []byte(distributedConfig), 0o666); err != nil {

@@ -88,9 +88,7 @@ func words(line string) (out []string) {
 // TestDocumentedCommands: every command of the READMEs names a command, flags and files that there are; those that run, compare
 // and explain shipped configurations are run, in order, at a small size.
 func TestDocumentedCommands(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	top, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

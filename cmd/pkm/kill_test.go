@@ -84,9 +84,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // A run that is killed at random moments and resumed ends in the same bytes. TEST_KILLS
 // sets the number of kills, 10 by default.
 func TestKilledRunsResumeToTheSameBytes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	kills := 10
 	if n, err := strconv.Atoi(os.Getenv("TEST_KILLS")); err == nil {
 		kills = n

@@ -25,6 +25,14 @@ func pkm(t *testing.T, args ...string) (code int, out, errout string) {
 	return code, stdout.String(), stderr.String()
 }
 
+// long marks a test that takes long under the race detector, which only short ones are run with.
+func long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long under the race detector; the full tests run it")
+	}
+}
+
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

@@ -91,9 +91,7 @@ func TestSweepLaunch(t *testing.T) {
 
 // A worker waits for the server and the sweep; after SIGTERM its exit code is what was asked for.
 func TestWorkerWaits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	port := freePort(t)
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	file := sweepFiles(t, quick, "method: grid\nmetric: {name: network.query_loss}\nparameters:\n  seed: {values: [1, 2]}\n")
@@ -129,9 +127,7 @@ func TestWorkerWaits(t *testing.T) {
 
 // A worker that is given no sweep leaves alone one that is over, and waits for another.
 func TestWorkerIgnoresSweepsThatAreOver(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	url := natsServer(t, "")
 	file := sweepFiles(t, quick, "method: grid\nmetric: {name: network.query_loss}\nparameters:\n  seed: {values: [1, 2]}\n")
 	over, next := filepath.Join(t.TempDir(), "over"), filepath.Join(t.TempDir(), "next")

@@ -122,9 +122,7 @@ func startNATS(t *testing.T, cmd *exec.Cmd, config string) *process {
 // Workers with addresses of their own, on a server process that asks for a token: one without it is
 // refused, and one that is cut off for 20 s costs nothing but time: the other one has its trial, and when it is back it does the rest.
 func TestSweepOverANetwork(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	trials, partition := 30, 20*time.Second
 	if testing.Short() {
 		trials, partition = 12, 3*time.Second

@@ -222,9 +222,7 @@ func TestSweepCommandLine(t *testing.T) {
 
 // A server that goes away for a while and comes back loses nothing.
 func TestSweepOutlivesAServersRestart(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	options := server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, NoSigs: true, NoLog: true}
 	begin := func() *server.Server {
 		o := options

@@ -56,9 +56,7 @@ func slurm(t *testing.T, args ...string) string {
 // Workers that Slurm starts do a sweep, whatever is in the names of its files. One that Slurm sends
 // SIGTERM hands its trial back and ends well.
 func TestSweepOnSlurm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	slurmNode(t, 2)
 	trials := 24
 	if testing.Short() {

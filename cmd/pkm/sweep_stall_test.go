@@ -13,9 +13,7 @@ import (
 // A worker that is stalled, and keeps its trial's folder locked, holds up neither the trial, which runs in another folder
 // with the same result, nor the end of the sweep.
 func TestSweepWithAStalledWorker(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes long under the race detector; the full tests run it")
-	}
+	long(t)
 	file := sweepFiles(t, strings.Replace(slow, "steps: 150", "steps: 1000", 1), "method: grid\nmetric: {name: network.query_loss}\nparameters:\n  seed: {values: [1, 2]}\n")
 	alone := filepath.Join(t.TempDir(), "alone")
 	if p := start(t, "sweep", file, "--workers", "2", "--out", alone); p.wait(t) != exitOK {

@@ -81,7 +81,7 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 			}
 			continue
 		}
-		if errors.Is(err, errGone) {
+		if errors.Is(err, errOver) {
 			return nil
 		}
 		if over, err := q.isOver(ctx); over || errors.Is(err, jetstream.ErrStreamNotFound) { // done and cleared away
@@ -95,6 +95,9 @@ func (w *Worker) Run(ctx context.Context, drain <-chan struct{}) error {
 		}
 	}
 }
+
+// errOver says that the coordinator has announced the end: there will be no more tasks.
+var errOver = errors.New("the sweep is over")
 
 // next waits half a second for a task, or until told that there will be none, so that the end of a sweep waits for no worker
 // that has nothing to do. Only then is a request left behind: a task on its way to it would be lost until it is delivered again.
@@ -114,7 +117,7 @@ func next(ctx context.Context, q *queue, consumer jetstream.Consumer, told <-cha
 			return a.task, a.err
 		case <-told:
 			if over, err := q.isOver(ctx); err == nil && over {
-				return nil, errGone
+				return nil, errOver
 			}
 		}
 	}

@@ -109,14 +109,14 @@ func TestWaitingOnASlowLink(t *testing.T) {
 		}
 	}
 	told <- struct{}{} // of an earlier end: the sweep goes on
-	if _, err := next(t.Context(), worker, consumer, told); err == nil || err == errGone {
+	if _, err := next(t.Context(), worker, consumer, told); err == nil || err == errOver {
 		t.Errorf("a sweep that goes on: %v", err)
 	}
 	if err := coordinator.publish(t.Context(), coordinator.subject("over"), struct{}{}); err != nil {
 		t.Fatal(err)
 	}
 	told <- struct{}{}
-	if _, err := next(t.Context(), worker, consumer, told); err != errGone {
+	if _, err := next(t.Context(), worker, consumer, told); err != errOver {
 		t.Errorf("a sweep that is over: %v", err)
 	}
 }
